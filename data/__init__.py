@@ -1,0 +1,1 @@
+"""Datasets as code: sources, curation, splits, quality, duplicates and versions. The only home of DVC."""

@@ -1,0 +1,113 @@
+"""Predictions: what a model version says of one study, or why it says nothing."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.identifiers import PredictionId, Sha256, SOPInstanceUID, StudyId
+from domain.traffic import Role
+
+
+class ImageScore(BaseModel):
+    """What a service answers for one radiograph."""
+
+    model_config = ConfigDict(frozen=True)
+
+    probability: float
+    image_features: dict[str, float]  # see domain/drift.py; no patient data
+    embedding: tuple[float, ...] = ()
+    activation_map: tuple[tuple[float, ...], ...] | None = (
+        None  # rows × columns, larger = more evidence for the finding
+    )
+
+
+class RoutedScore(BaseModel):
+    """An image score with who gave it: the gateway's answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+    score: ImageScore
+    model_version: str
+    role: Role
+    policy_version: int
+    fell_back: bool = False  # the assigned version was out; the champion answered in its place
+
+
+class InstanceScore(BaseModel):
+    """The score kept for one instance of the study."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sop_instance_uid: SOPInstanceUID
+    object_sha256: Sha256
+    probability: float
+
+
+class Pending(BaseModel):
+    """Accepted, not yet answered."""
+
+    model_config = ConfigDict(frozen=True)
+    kind: Literal["pending"] = "pending"
+
+
+class Done(BaseModel):
+    """Answered: the study's probability is the highest of its eligible instances."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["done"] = "done"
+    probability: float
+    threshold: float
+    finding_present: bool
+    model_version: str
+    role: Role
+    policy_version: int
+    fell_back: bool
+    demo: bool
+    instances: tuple[InstanceScore, ...]
+    explained_instance: SOPInstanceUID | None
+    answered_at: datetime
+
+
+class RefusedPrediction(BaseModel):
+    """Not answered, and why: outside the intended use, or nothing that can be scored."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["refused"] = "refused"
+    reasons: tuple[str, ...]
+
+
+class Failed(BaseModel):
+    """Not answered after all retries; the error's stable code, never its data."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["failed"] = "failed"
+    code: str
+    attempts: int
+
+
+PredictionState = Annotated[Pending | Done | RefusedPrediction | Failed, Field(discriminator="kind")]
+
+
+class Prediction(BaseModel):
+    """One task's prediction on one study."""
+
+    model_config = ConfigDict(frozen=True)
+
+    prediction_id: PredictionId
+    study_id: StudyId
+    task: str
+    requested_at: datetime
+    state: PredictionState
+
+
+def study_probability(scores: tuple[InstanceScore, ...]) -> float:
+    """Instance → study aggregation of a chest film: the maximum.
+
+    Raises:
+        ValueError: no instance was scored.
+    """
+    return max(score.probability for score in scores)

@@ -1,0 +1,1 @@
+"""Statistics, reports and lineage: the proof behind each number."""

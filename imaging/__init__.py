@@ -1,0 +1,1 @@
+"""DICOM and other radiographs in. The only home of pydicom."""

@@ -1,0 +1,1 @@
+"""The outside world: settings, logs, database, object store, outbox, audit log."""

@@ -1,0 +1,1 @@
+"""Tables and repositories; every query is scoped to a tenant."""

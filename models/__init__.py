@@ -1,0 +1,1 @@
+"""Learning and inference as code. The only home of torch, MONAI and MLflow. No weights live here."""

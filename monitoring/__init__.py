@@ -1,0 +1,1 @@
+"""Is a served model still safe and effective? The only home of Evidently."""

@@ -1,0 +1,1 @@
+"""Offline composition: Prefect flows, DVC stages and the command line."""

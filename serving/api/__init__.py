@@ -1,0 +1,1 @@
+"""The clinical facade, on FastAPI."""

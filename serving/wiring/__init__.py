@@ -1,0 +1,1 @@
+"""Online composition roots: the only serving modules that read settings."""
