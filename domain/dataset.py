@@ -17,7 +17,7 @@ class Split(StrEnum):
 
 
 class Sample(BaseModel):
-    """One row of a dataset version's manifest (``samples.parquet``): where the image's bytes lie and what is known of it."""
+    """One row of a dataset version's manifest (``samples.parquet``): where the image's bytes lie, what is known of it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -77,7 +77,10 @@ class SourceCard(BaseModel):
 
 
 class DatasetVersion(BaseModel):
-    """One immutable cohort with labels and splits. ``digest`` is the SHA-256 of ``samples.parquet``, which names each image's digest."""
+    """One immutable cohort with labels and splits.
+
+    ``digest`` is the SHA-256 of ``samples.parquet``, which names each image's digest.
+    """
 
     model_config = ConfigDict(frozen=True)
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from domain.identifiers import PredictionId
 
-# Statistics of the pre-processed image: all films are on one grid and one grey scale, so size, bit depth and compression are gone.
+# Statistics of the pre-processed image: all films are on one grid and one grey scale, so size and bit depth are gone.
 IMAGE_FEATURES = (
     "mean",
     "standard_deviation",

@@ -28,7 +28,7 @@ class IntendedUse(BaseModel):
     max_age_years: float | None = None
 
     def refusals(self, attributes: ImageAttributes) -> tuple[str, ...]:
-        """Why an instance is outside the intended use, empty when it is inside. Missing is outside: refuse, do not guess."""
+        """Why an instance is outside the intended use; empty when inside. Missing is outside: refuse, do not guess."""
         reasons = [
             _not_in("modality", attributes.modality, self.modalities),
             _not_in("body_part_examined", attributes.body_part_examined, self.body_parts),

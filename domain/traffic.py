@@ -28,7 +28,7 @@ class Challenger(BaseModel):
 
 
 class TrafficPolicy(BaseModel):
-    """Champion, challengers with shares, and shadows of one task in one tenant. ``policy_version`` grows with each change."""
+    """Champion, challengers with shares, and shadows of one task in one tenant; each change raises ``policy_version``."""
 
     model_config = ConfigDict(frozen=True)
 
