@@ -17,7 +17,7 @@ class Split(StrEnum):
 
 
 class Sample(BaseModel):
-    """One row of a dataset version's manifest (``samples.parquet``): where the image's bytes lie, what is known of it."""
+    """One row of a dataset version's manifest (``samples.parquet``): where its bytes lie, what is known of it."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -28,7 +28,7 @@ class Challenger(BaseModel):
 
 
 class TrafficPolicy(BaseModel):
-    """Champion, challengers with shares, and shadows of one task in one tenant; each change raises ``policy_version``."""
+    """Champion, challengers with shares, and shadows of a task in a tenant; each change raises ``policy_version``."""
 
     model_config = ConfigDict(frozen=True)
 
