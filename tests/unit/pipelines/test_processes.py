@@ -1,0 +1,36 @@
+"""Servers started for the demo must come up, be told apart when they fail, and leave nothing behind."""
+
+import os
+from pathlib import Path
+
+import httpx
+import pytest
+
+from domain.errors import Unavailable
+from pipelines.processes import free_port, processes
+
+
+def test_a_server_is_waited_for_and_ended_with_the_block(tmp_path: Path) -> None:
+    port = free_port(0, host="127.0.0.1")
+    with processes(logs=tmp_path, environment={}) as running:
+        running.start("web", "http.server", str(port), "--bind", "127.0.0.1")
+        running.wait_until_ready("web", f"http://127.0.0.1:{port}/", timeout_s=20)
+        assert running.ended() == ()
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"http://127.0.0.1:{port}/", timeout=1.0)
+
+
+def test_a_server_that_dies_while_starting_is_reported_with_its_log(tmp_path: Path) -> None:
+    with processes(logs=tmp_path, environment={}) as running:
+        running.start("broken", "no_such_module")
+        with pytest.raises(Unavailable, match=r"broken ended while starting.*broken\.log"):
+            running.wait_until_ready("broken", "http://127.0.0.1:9/", timeout_s=20)
+    assert "no_such_module" in (tmp_path / "broken.log").read_text()
+
+
+def test_a_taken_port_is_replaced_by_a_free_one(tmp_path: Path) -> None:
+    port = free_port(0, host="127.0.0.1")
+    with processes(logs=tmp_path, environment=dict(os.environ)) as running:
+        running.start("web", "http.server", str(port), "--bind", "127.0.0.1")
+        running.wait_until_ready("web", f"http://127.0.0.1:{port}/", timeout_s=20)
+        assert free_port(port, host="127.0.0.1") != port
