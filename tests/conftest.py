@@ -1,0 +1,14 @@
+"""For every test: what runs beside what, and an environment in which no vendor calls home."""
+
+from collections.abc import Iterable
+
+import pytest
+
+SERIAL = ("tests/integration/", "tests/e2e/")
+
+
+def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+    """Tests that start servers share one worker (``--dist loadgroup``): two cores hold one set of servers at a time."""
+    for item in items:
+        if item.nodeid.startswith(SERIAL):
+            item.add_marker(pytest.mark.xdist_group("servers"))
