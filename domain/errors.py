@@ -187,6 +187,24 @@ class LeakageAcrossSplits(DataProblem):
     code = "leakage-across-splits"
 
 
+class OneClassOnly(DataProblem):
+    """A statistic needs samples with and without the finding, and only one kind is there."""
+
+    code = "one-class-only"
+
+
+class TooFewSamples(DataProblem):
+    """A statistic or a window needs more samples than there are."""
+
+    code = "too-few-samples"
+
+
+class NotEstimable(DataProblem):
+    """A statistic has no value for these numbers: not finite, outside their range, or perfectly separated."""
+
+    code = "not-estimable"
+
+
 class IntegrityViolation(FiducialError):
     """Bytes are not what was recorded."""
 

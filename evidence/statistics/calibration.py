@@ -1,0 +1,164 @@
+"""Do the probabilities mean what they say? Reliability, Brier score, calibration error, slope and intercept."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from domain.errors import NotEstimable
+from evidence.statistics.estimate import (
+    Estimate,
+    Labels,
+    Scores,
+    as_labels,
+    as_scores,
+    need_both_classes,
+    normal_quantile,
+)
+from evidence.statistics.operating_point import wilson
+
+Bins = Literal["equal width", "equal count"]
+CLIP = 1e-7  # probabilities of exactly 0 or 1 have no logit
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Samples whose probability lies in one bin: what was said (mean probability) and what was seen (share with the
+    finding).
+    """
+
+    lower: float
+    upper: float
+    mean_probability: float
+    observed: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationLine:
+    """Cox's recalibration: logit P(finding) = intercept + slope · logit(probability); perfect is slope 1, intercept 0.
+
+    ``in_the_large`` is the intercept when the slope is held at 1: above 0, the probabilities are too low on the whole.
+    """
+
+    slope: Estimate
+    intercept: Estimate
+    in_the_large: Estimate
+
+
+def reliability(
+    labels: ArrayLike, probabilities: ArrayLike, *, bins: int = 10, rule: Bins = "equal width", level: float = 0.95
+) -> tuple[ReliabilityBin, ...]:
+    """The reliability curve of probabilities (n,) for labels (n,): one entry per bin that holds samples.
+
+    Equal-width bins are [k/B, (k+1)/B), the last closed; equal-count bins cut at quantiles, ties staying together.
+
+    Raises:
+        NotEstimable, TooFewSamples: bad numbers, or none.
+    """
+    truth, values = _checked(labels, probabilities)
+    if rule == "equal width":
+        edges = np.linspace(0.0, 1.0, bins + 1)
+    else:
+        edges = np.unique(np.quantile(values, np.linspace(0.0, 1.0, bins + 1)))
+    index = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, max(edges.size - 2, 0))
+    found = []
+    for k in np.unique(index):
+        inside = index == k
+        lower, upper = float(edges[k]), float(edges[min(k + 1, edges.size - 1)])
+        observed = wilson(int(truth[inside].sum()), int(inside.sum()), level=level)
+        found.append(ReliabilityBin(lower, upper, float(values[inside].mean()), observed))
+    return tuple(found)
+
+
+def brier(labels: ArrayLike, probabilities: ArrayLike, *, level: float = 0.95) -> Estimate:
+    """Mean squared distance of probability (n,) and label (n,) (Brier 1950), with a Wald interval cut to [0, 1].
+
+    Raises:
+        NotEstimable, TooFewSamples: bad numbers, or none.
+    """
+    truth, values = _checked(labels, probabilities)
+    squares = (values - truth) ** 2
+    error = float(squares.std(ddof=1)) / math.sqrt(squares.size) if squares.size > 1 else math.inf
+    value, half = float(squares.mean()), normal_quantile(level) * error
+    return Estimate(value, max(value - half, 0.0), min(value + half, 1.0), level, "Wald", truth.size, int(truth.sum()))
+
+
+def expected_calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
+    """Mean of |seen − said| over bins, weighted by their samples (Naeini et al., AAAI 2015). Biased upwards when bins
+    are thin.
+    """
+    gaps, weights = _gaps(bins)
+    return float((gaps * weights).sum() / weights.sum())
+
+
+def maximum_calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
+    """Largest |seen − said| over bins."""
+    return float(_gaps(bins)[0].max())
+
+
+def slope_and_intercept(labels: ArrayLike, probabilities: ArrayLike, *, level: float = 0.95) -> CalibrationLine:
+    """Calibration slope, intercept and calibration-in-the-large by logistic regression (Cox, Biometrika 45:562, 1958),
+    Wald intervals.
+
+    Probabilities (n,) are cut to [1e-7, 1 − 1e-7].
+
+    Raises:
+        OneClassOnly: no positive or no negative sample.
+        NotEstimable: the probabilities separate the classes perfectly or are all equal, so that no finite line exists.
+    """
+    truth, values = _checked(labels, probabilities)
+    need_both_classes(truth)
+    clipped = np.clip(values, CLIP, 1.0 - CLIP)
+    logits = np.log(clipped) - np.log1p(-clipped)
+    ones = np.ones_like(logits)
+    line, line_errors = _logistic_regression(np.stack([ones, logits], axis=1), truth, offset=np.zeros_like(logits))
+    large, large_errors = _logistic_regression(ones[:, None], truth, offset=logits)
+
+    def estimate(value: float, error: float) -> Estimate:
+        half = normal_quantile(level) * error
+        return Estimate(
+            value, value - half, value + half, level, "logistic regression, Wald", truth.size, int(truth.sum())
+        )
+
+    return CalibrationLine(
+        slope=estimate(line[1], line_errors[1]),
+        intercept=estimate(line[0], line_errors[0]),
+        in_the_large=estimate(large[0], large_errors[0]),
+    )
+
+
+def _checked(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Labels, Scores]:
+    values = as_scores(probabilities)
+    truth = as_labels(labels, n=values.size)
+    if values.min() < 0.0 or values.max() > 1.0:
+        raise NotEstimable("A probability lies outside 0–1.", next_step="Give probabilities, not logits.")
+    return truth, values
+
+
+def _gaps(bins: tuple[ReliabilityBin, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    gaps = np.array([abs(b.observed.value - b.mean_probability) for b in bins])
+    return gaps, np.array([float(b.observed.n) for b in bins])
+
+
+def _logistic_regression(
+    design: NDArray[np.float64], truth: Labels, *, offset: NDArray[np.float64]
+) -> tuple[list[float], list[float]]:
+    """Maximum-likelihood coefficients and standard errors by Newton's method; design (n, k), offset (n,)."""
+    beta = np.zeros(design.shape[1])
+    for _ in range(100):
+        mean = 1.0 / (1.0 + np.exp(-np.clip(offset + design @ beta, -500.0, 500.0)))
+        information = (design * (mean * (1.0 - mean))[:, None]).T @ design
+        if np.linalg.cond(information) > 1e12:
+            break
+        step = np.linalg.solve(information, design.T @ (truth - mean))
+        # Halve long steps: Newton overshoots when the probabilities are extreme.
+        beta = beta + step * min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-300))
+        if float(np.abs(step).max()) < 1e-10:
+            errors = np.sqrt(np.diag(np.linalg.inv(information)))
+            return [float(b) for b in beta], [float(e) for e in errors]
+    raise NotEstimable(
+        "No finite calibration line fits these probabilities.",
+        next_step="They separate the classes perfectly, or are all the same.",
+    )
