@@ -1,4 +1,4 @@
-"""Make the virtual environment ``.venv`` from ``torch.txt`` and ``requirements.lock``; reuse it while they are unchanged.
+"""Make the virtual environment ``.venv`` from ``torch.txt`` and ``requirements.lock``; reuse it while they stay so.
 
 Runs with the system's Python and its standard library only; it must parse on an old Python to be able to refuse it.
 """
