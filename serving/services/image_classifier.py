@@ -1,0 +1,37 @@
+"""One packaged model version as a BentoML service: it serves the bytes its manifest names, or does not start."""
+
+from pathlib import Path
+from typing import Any
+
+import bentoml
+import numpy as np
+
+from domain.errors import BadInput
+from models.inference import Classifier
+from serving.services.wire import Answer, predict_api
+
+# In a Bento: <bento>/src/serving/services/image_classifier.py beside <bento>/src/model/.
+MODEL_FOLDER = Path(__file__).resolve().parents[2] / "model"
+
+
+@bentoml.service(name="image_classifier", workers=1, traffic={"timeout": 60})
+class ImageClassifier:
+    """Loading checks the model's digest and repeats the recorded reference answers."""
+
+    def __init__(self) -> None:
+        self._classifier = Classifier.load(MODEL_FOLDER)
+        self._classifier.self_test()
+
+    @predict_api()
+    def predict(self, images: list[Any]) -> list[Answer]:
+        """Scores of one batch, in order."""
+        prepared = [self._prepare(image) for image in images]
+        inputs = [item for item in prepared if not isinstance(item, BadInput)]
+        scores = iter(self._classifier.score_prepared(np.stack(inputs)) if inputs else [])
+        return [item if isinstance(item, BadInput) else next(scores) for item in prepared]
+
+    def _prepare(self, image: Any) -> Any:
+        try:
+            return self._classifier.prepare(image)
+        except BadInput as error:
+            return error
