@@ -144,6 +144,12 @@ class NotAuthenticated(Refused):
     code = "not-authenticated"
 
 
+class Conflict(Refused):
+    """Somebody else wrote the same thing at the same moment."""
+
+    code = "conflict"
+
+
 class ForbiddenByLevel(Refused):
     """The chosen FIDUCIAL_LEVEL does not allow this."""
 
