@@ -1,6 +1,6 @@
 """What a task may be used for, and the rule that says whether an instance is inside it."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_serializer
 
 
 class ImageAttributes(BaseModel):
@@ -26,6 +26,11 @@ class IntendedUse(BaseModel):
     view_positions: frozenset[str]
     min_age_years: float | None = None
     max_age_years: float | None = None
+
+    # A set has no order, and a manifest or report that holds one must have one digest.
+    @field_serializer("modalities", "body_parts", "view_positions", when_used="json")
+    def _in_order(self, terms: frozenset[str]) -> list[str]:
+        return sorted(terms)
 
     def refusals(self, attributes: ImageAttributes) -> tuple[str, ...]:
         """Why an instance is outside the intended use; empty when inside. Missing is outside: refuse, do not guess."""

@@ -1,0 +1,211 @@
+"""Everything one scored set says at one operating point, each number with interval, n, split, dataset and model
+version.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.acceptance import MetricValue
+from domain.errors import DataProblem
+from evidence.record import Counts, Failure, ReliabilityPoint, SetResults, SubgroupResults
+from evidence.scored_set import NOT_STATED, ScoredSet
+from evidence.statistics import calibration, operating_point, roc
+from evidence.statistics.estimate import Estimate
+
+MIN_PER_SUBGROUP = (
+    10  # samples in the denominator, or of each class for an AUROC; fewer say nothing and may point at a patient
+)
+SUBTYPE = "subtype"  # a kind of the finding: compared with every sample without the finding
+HISTOGRAM_BINS = 20
+FAILURES_OF_EACH_KIND = 6
+
+Measured = Callable[[], Estimate]
+
+
+def results_of(scored: ScoredSet, *, threshold: float, level: float) -> SetResults:
+    """All results of one set. What cannot be estimated stands in ``not_estimated`` with the reason."""
+    counts = operating_point.confusion(scored.labels, scored.probabilities, threshold=threshold)
+    metrics, refused = _measure(scored, {**_discrimination(scored, counts, level), **_calibration(scored, level)})
+    present = scored.labels.astype(bool)
+    return SetResults(
+        dataset_version=scored.dataset_version,
+        split=scored.split,
+        model_version=scored.model_version,
+        n=len(scored.sample_ids),
+        patients=scored.patients,
+        positives=int(present.sum()),
+        counts=Counts(
+            true_positives=counts.true_positives,
+            false_positives=counts.false_positives,
+            false_negatives=counts.false_negatives,
+            true_negatives=counts.true_negatives,
+        ),
+        metrics=metrics,
+        not_estimated=refused,
+        roc=_roc_points(scored),
+        reliability=_reliability(scored, level),
+        histogram_present=_histogram(scored.probabilities[present]),
+        histogram_absent=_histogram(scored.probabilities[~present]),
+        subgroups=tuple(_subgroups(scored, threshold=threshold, level=level)),
+        known_flaws=scored.known_flaws,
+    )
+
+
+def at_threshold(scored: ScoredSet, *, threshold: float, level: float) -> tuple[MetricValue, ...]:
+    """Sensitivity and specificity only: how an operating point looked on the data it was chosen on."""
+    counts = operating_point.confusion(scored.labels, scored.probabilities, threshold=threshold)
+    wanted = _discrimination(scored, counts, level)
+    return _measure(scored, {name: wanted[name] for name in ("sensitivity", "specificity")})[0]
+
+
+def metric(scored: ScoredSet, name: str, estimate: Estimate, *, subgroup: str = "all") -> MetricValue:
+    """An estimate with the set it was made on."""
+    return MetricValue(
+        name=name,
+        value=estimate.value,
+        interval=(estimate.low, estimate.high),
+        level=estimate.level,
+        method=estimate.method,
+        n=estimate.n,
+        positives=estimate.positives,
+        split=scored.split,
+        dataset_version=scored.dataset_version.name,
+        model_version=scored.model_version,
+        subgroup=subgroup,
+    )
+
+
+def most_confident_errors(scored: ScoredSet, *, threshold: float) -> tuple[Failure, ...]:
+    """The wrong answers farthest from the threshold: missed findings first, then false alarms."""
+    called = scored.probabilities >= threshold
+    present = scored.labels.astype(bool)
+    missed = np.flatnonzero(present & ~called)
+    alarmed = np.flatnonzero(~present & called)
+    missed = missed[np.argsort(scored.probabilities[missed], kind="stable")][:FAILURES_OF_EACH_KIND]
+    alarmed = alarmed[np.argsort(-scored.probabilities[alarmed], kind="stable")][:FAILURES_OF_EACH_KIND]
+    return tuple(
+        Failure(
+            sample_id=scored.sample_ids[i],
+            finding_present=bool(present[i]),
+            probability=float(scored.probabilities[i]),
+            subgroups={name: values[i] for name, values in scored.subgroups.items()},
+        )
+        for i in (*missed.tolist(), *alarmed.tolist())
+    )
+
+
+def _discrimination(scored: ScoredSet, counts: operating_point.Confusion, level: float) -> dict[str, Measured]:
+    return {
+        "auroc": lambda: roc.auroc(scored.labels, scored.probabilities, level=level),
+        "sensitivity": lambda: operating_point.sensitivity(counts, level=level),
+        "specificity": lambda: operating_point.specificity(counts, level=level),
+        "ppv": lambda: operating_point.ppv(counts, level=level),
+        "npv": lambda: operating_point.npv(counts, level=level),
+    }
+
+
+def _calibration(scored: ScoredSet, level: float) -> dict[str, Measured]:
+    def line() -> calibration.CalibrationLine:
+        return calibration.slope_and_intercept(scored.labels, scored.probabilities, level=level)
+
+    return {
+        "brier": lambda: calibration.brier(scored.labels, scored.probabilities, level=level),
+        "expected_calibration_error": lambda: calibration.calibration_error(
+            scored.labels, scored.probabilities, level=level
+        ),
+        "calibration_slope": lambda: line().slope,
+        "calibration_intercept": lambda: line().intercept,
+        "calibration_in_the_large": lambda: line().in_the_large,
+    }
+
+
+def _measure(
+    scored: ScoredSet, wanted: dict[str, Measured], *, subgroup: str = "all"
+) -> tuple[tuple[MetricValue, ...], dict[str, str]]:
+    """Each wanted estimate, or the reason why it cannot be had."""
+    found, refused = [], {}
+    for name, estimate in wanted.items():
+        try:
+            found.append(metric(scored, name, estimate(), subgroup=subgroup))
+        except DataProblem as problem:
+            refused[name] = problem.what
+    return tuple(found), refused
+
+
+def _subgroups(scored: ScoredSet, *, threshold: float, level: float) -> Iterator[SubgroupResults]:
+    absent = ~scored.labels.astype(bool)
+    for group, column in scored.subgroups.items():
+        values = np.array(column, dtype=object)
+        for value in sorted(set(column), key=lambda v: (v == NOT_STATED, v)):
+            inside = values == value
+            if group == SUBTYPE:
+                if not (inside & ~absent).any():
+                    continue
+                inside = (inside & ~absent) | absent
+            yield _subgroup(_part(scored, inside), group=group, value=value, threshold=threshold, level=level)
+
+
+def _subgroup(part: ScoredSet, *, group: str, value: str, threshold: float, level: float) -> SubgroupResults:
+    counts = operating_point.confusion(part.labels, part.probabilities, threshold=threshold)
+    positives, n = int(part.labels.sum()), len(part.sample_ids)
+    size = {"auroc": min(positives, n - positives), "sensitivity": positives, "specificity": n - positives}
+    enough = {
+        name: m for name, m in _discrimination(part, counts, level).items() if size.get(name, 0) >= MIN_PER_SUBGROUP
+    }
+    metrics, refused = _measure(part, enough, subgroup=f"{group}={value}")
+    too_few = {
+        name: f"only {count} samples, {MIN_PER_SUBGROUP} needed"
+        for name, count in size.items()
+        if count < MIN_PER_SUBGROUP
+    }
+    return SubgroupResults(
+        group=group, value=value, n=n, patients=part.patients, positives=positives, metrics=metrics,
+        not_estimated={**too_few, **refused},
+    )  # fmt: skip
+
+
+def _part(scored: ScoredSet, inside: NDArray[np.bool_]) -> ScoredSet:
+    kept = np.flatnonzero(inside).tolist()
+    return replace(
+        scored,
+        sample_ids=tuple(scored.sample_ids[i] for i in kept),
+        patient_keys=tuple(scored.patient_keys[i] for i in kept),
+        labels=scored.labels[inside],
+        probabilities=scored.probabilities[inside],
+        subgroups={},
+    )
+
+
+def _roc_points(scored: ScoredSet) -> tuple[tuple[float, float], ...]:
+    """The corners of the ROC curve: (1 − specificity, sensitivity); empty when a class is missing."""
+    present = scored.labels.astype(bool)
+    if present.all() or not present.any():
+        return ()
+    found = roc.curve(scored.labels, scored.probabilities)
+    x, y = found.false_positive_rate, found.true_positive_rate
+    straight = np.zeros(x.size, dtype=bool)
+    dx, dy = np.diff(x), np.diff(y)
+    straight[1:-1] = np.abs(dx[:-1] * dy[1:] - dx[1:] * dy[:-1]) < 1e-15
+    return tuple((float(a), float(b)) for a, b in zip(x[~straight], y[~straight], strict=True))
+
+
+def _reliability(scored: ScoredSet, level: float) -> tuple[ReliabilityPoint, ...]:
+    return tuple(
+        ReliabilityPoint(
+            lower=found.lower,
+            upper=found.upper,
+            mean_probability=found.mean_probability,
+            observed=found.observed.value,
+            interval=(found.observed.low, found.observed.high),
+            n=found.observed.n,
+        )
+        for found in calibration.reliability(scored.labels, scored.probabilities, level=level)
+    )
+
+
+def _histogram(probabilities: NDArray[np.float64]) -> tuple[int, ...]:
+    counts, _ = np.histogram(probabilities, bins=HISTOGRAM_BINS, range=(0.0, 1.0))
+    return tuple(int(count) for count in counts)
