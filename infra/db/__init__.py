@@ -1,1 +1,1 @@
-"""Tables and repositories; every query is scoped to a tenant."""
+"""The platform's database: one repository per noun, one unit of work, on SQLite and PostgreSQL alike."""
