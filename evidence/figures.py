@@ -131,14 +131,15 @@ def roc_figure(report: ValidationReport) -> str:
 
 def calibration_figure(results: SetResults) -> str:
     """Share with the finding against mean probability, with Wilson intervals; the diagonal is perfect."""
-    plot = Plot("Calibration curve", "mean predicted probability", "share with the finding")
+    plot = Plot("Calibration curve", "mean predicted probability", "share with the finding", top=22, height=400)
     plot.line([(0, 0), (1, 1)], colour=OTHER, width=1, dash="3 4")
     plot.line([(p.mean_probability, p.observed) for p in results.reliability], colour=MODEL, width=1.5)
     for point in results.reliability:
         _interval(plot, point)
         plot.dot((point.mean_probability, point.observed), colour=MODEL)
     for point in results.reliability:
-        plot.text((plot.x(point.mean_probability) + 7, plot.y(point.observed) + 15), f"{point.n}")
+        above = max(plot.y(point.interval[1]) - 6, plot.top - 2)
+        plot.text((plot.x(point.mean_probability), above), f"{point.n}", anchor="middle")
     return plot.svg(x_ticks=TICKS, y_ticks=TICKS)
 
 
@@ -177,8 +178,8 @@ def interval_bar(value: MetricValue, *, reference: float | None = None) -> str:
     return (
         '<svg class="bar" viewBox="0 0 120 16" aria-hidden="true">'
         f'<line x1="4" x2="116" y1="8" y2="8" stroke="{GRID}"/>{mark}'
-        f'<line x1="{4 + 112 * low:.1f}" x2="{4 + 112 * high:.1f}" y1="8" y2="8" stroke="{MODEL}" stroke-width="3" '
-        f'stroke-opacity=".45"/><circle cx="{4 + 112 * at:.1f}" cy="8" r="3.4" fill="{MODEL}"/></svg>'
+        f'<line x1="{4 + 112 * low:.1f}" x2="{4 + 112 * high:.1f}" y1="8" y2="8" stroke="{MODEL}" stroke-width="4.5" '
+        f'stroke-opacity=".35"/><circle cx="{4 + 112 * at:.1f}" cy="8" r="2.8" fill="{MODEL}"/></svg>'
     )
 
 

@@ -20,7 +20,9 @@ AGE_BANDS = (
     (18.0, "12–17 years"),
     (40.0, "18–39 years"),
     (65.0, "40–64 years"),
+    (float("inf"), "65 years and over"),
 )
+AGE_BAND_NAMES = tuple(name for _, name in AGE_BANDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +76,4 @@ def age_band(age_years: float | None) -> str:
     """The band an age belongs to, for subgroup results."""
     if age_years is None or not np.isfinite(age_years):
         return NOT_STATED
-    return next((name for upper, name in AGE_BANDS if age_years < upper), "65 years and over")
+    return next(name for upper, name in AGE_BANDS if age_years < upper)
