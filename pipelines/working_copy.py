@@ -1,4 +1,4 @@
-"""The copy of the project in which DVC runs, so that the tree stays clean and the recorded commit is true (decision 2)."""
+"""The copy of the project in which DVC runs: the tree stays clean and the recorded commit true (decision 2)."""
 
 import shutil
 import subprocess

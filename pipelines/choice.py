@@ -1,0 +1,65 @@
+"""Which data a task's main job runs on: the real source when its files are here, else the phantom, and says which."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from data.obtain import RECEIPT
+from data.source import Source
+from data.sources import get_source
+from domain.errors import DistributionMissing
+from models.tasks import get_task
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One run of the main job."""
+
+    task: str
+    source: str
+    external: tuple[str, ...]
+    preset: str
+    note: str
+
+
+def choose(task_name: str, *, requested: str, preset: str, mirror: Path | None, raw: Path) -> Choice:
+    """The task's real source when all of its sources are here, else its substitute; ``requested`` overrides.
+
+    Raises:
+        UnknownTask, UnknownSource: no such file.
+        DistributionMissing: the requested source is real and its files are not here.
+    """
+    task = get_task(task_name)
+    real = (task.source, *task.external_sources)
+    here = all(is_here(get_source(name), mirror=mirror, raw=raw) for name in real)
+    source = requested or (task.source if here else task.substitute)
+    if not is_here(get_source(source), mirror=mirror, raw=raw):
+        raise DistributionMissing(
+            f"The files of {source} are not here.",
+            next_step=f"Set FIDUCIAL_DATA_MIRROR to a folder that holds {source}/, or run `fiducial data fetch {source}`, "
+            f"or use the phantom: --source {task.substitute}.",
+        )
+    external = task.substitute_externals if get_source(source).card.synthetic else task.external_sources
+    external = tuple(name for name in external if is_here(get_source(name), mirror=mirror, raw=raw))
+    kind = "synthetic films, clearly not patients" if get_source(source).card.synthetic else "real films"
+    return Choice(
+        task_name, source, external, preset, note=f"{source} ({kind}); external: {', '.join(external) or 'none'}"
+    )
+
+
+def is_here(source: Source, *, mirror: Path | None, raw: Path) -> bool:
+    """True when a source can be prepared without the network."""
+    return source.card.synthetic or where(source, mirror=mirror, raw=raw) not in ("", "generator")
+
+
+def where(source: Source, *, mirror: Path | None, raw: Path) -> str:
+    """Where a source's files are: "fetched", "mirror", "generator", or empty when they are not here."""
+    if (raw / source.name / RECEIPT).is_file():
+        return "fetched"
+    if source.card.synthetic:
+        return "generator"
+    complete = (
+        all((mirror / source.name / file.name).is_file() for file in distribution.files)
+        for distribution in source.card.distributions
+        if mirror is not None and distribution.files
+    )
+    return "mirror" if any(complete) else ""

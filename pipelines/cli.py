@@ -1,0 +1,71 @@
+"""The ``fiducial`` command. Nothing heavy is imported before a command needs it: ``fiducial --help`` answers at once.
+
+Exit codes: 0 done · 1 unexpected · 2 bad input or usage · 3 not found · 4 refused by a rule · 5 dataset does not meet its
+checks · 6 bytes are not what was recorded · 7 a part does not answer (``domain/errors.py``).
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from domain.errors import FiducialError
+from pipelines import commands_data, commands_models, commands_platform
+
+app = typer.Typer(
+    name="fiducial",
+    help="Model lifecycle for medical imaging AI: from images to a served, traceable, monitored prediction.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    epilog="Exit codes: 0 done, 1 unexpected, 2 bad input, 3 not found, 4 refused, 5 data problem, 6 integrity, 7 unavailable.",
+)
+app.add_typer(commands_data.app, name="data")
+lifecycle = typer.Typer(help="The main job.", no_args_is_help=True)
+app.add_typer(lifecycle, name="lifecycle")
+
+for command in (commands_models.train, commands_models.compare, commands_models.validate, commands_models.package):
+    app.command()(command)
+for command in (commands_models.promote, commands_platform.serve, commands_platform.predict, commands_platform.trace):
+    app.command()(command)
+for command in (commands_platform.monitor, commands_platform.doctor):
+    app.command()(command)
+
+
+@lifecycle.command("run")
+def lifecycle_run(
+    task: Annotated[str, typer.Option(help="A file in models/tasks.")] = "chest_xray_pneumonia",
+    source: Annotated[
+        str, typer.Option(help="A file in data/sources; empty: the task's own when its files are here.")
+    ] = "",
+    preset: Annotated[str, typer.Option(help="Training preset of the task.")] = "demo",
+    approver: Annotated[str, typer.Option(help="Who approves the promotion.")] = "demo",
+) -> None:
+    """Run data, training, validation, packaging, serving, prediction, trace and monitoring, and print one table."""
+    from pipelines import demo
+
+    demo.run(task=task, source=source, preset=preset, approver=approver, keep_serving=False)
+
+
+@app.command("demo")
+def demo_command(
+    once: Annotated[bool, typer.Option("--once", help="End after the table.")] = False,
+) -> None:
+    """The main job on its defaults; then MLflow, Prefect and the facade stay up until Ctrl-C."""
+    from pipelines import demo
+
+    demo.run(task="chest_xray_pneumonia", source="", preset="demo", approver="demo", keep_serving=not once)
+
+
+def main() -> None:
+    """Run the command; an error of ours becomes one sentence on stderr and its exit code."""
+    try:
+        app()
+    except FiducialError as error:
+        typer.echo(f"fiducial: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

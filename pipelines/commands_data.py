@@ -1,0 +1,98 @@
+"""``fiducial data …``: sources, their files, and the dataset versions made from them."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from domain.errors import InvalidField
+from domain.identifiers import Sha256
+
+app = typer.Typer(help="Sources and dataset versions.", no_args_is_help=True)
+
+SourceName = Annotated[str, typer.Argument(help="A file in data/sources.")]
+
+
+@app.command("list")
+def list_sources() -> None:
+    """Every source, whether its films are real, and where its files are."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from data.sources import get_source
+    from data.sources import list_sources as names
+    from pipelines.choice import where
+    from pipelines.wiring import offline
+
+    table = Table("source", "films", "use", "licence", "files")
+    for name in names():
+        source = get_source(name)
+        kind = "synthetic" if source.card.synthetic else "real"
+        found = where(source, mirror=offline().settings.data_mirror, raw=offline().store("raw"))
+        table.add_row(name, kind, source.card.use, source.card.licence, found or "not here")
+    Console().print(table)
+
+
+@app.command()
+def fetch(
+    source: SourceName,
+    sha256: Annotated[list[str] | None, typer.Option(help="FILE=DIGEST, where the source records none.")] = None,
+) -> None:
+    """Download a source from its publisher's public address, with a digest check; goes on where it stopped."""
+    from rich.progress import Progress
+
+    from data import obtain
+    from data.sources import get_source
+    from pipelines.wiring import offline
+
+    with Progress() as progress:
+        bar = progress.add_task(source, total=None)
+        obtain.fetch(
+            get_source(source),
+            raw=offline().store("raw", source),
+            progress=lambda done, total: progress.update(bar, completed=done, total=total or None),
+            digests=_digests(sha256 or []),
+        )
+
+
+@app.command("prepare")
+def prepare_source(source: SourceName) -> None:
+    """Obtain and prepare a source through its DVC stages; reuses what is current."""
+    from pipelines import working_copy
+    from pipelines.wiring import PROJECT, offline
+
+    working_copy.refresh(offline().copy, project=PROJECT)
+    working_copy.add_sources(offline().copy, (source,))
+    offline().reproduce(f"obtain@{source}")
+    offline().reproduce(f"prepare@{source}")
+    _print_version(offline().store("prepared", source))
+
+
+@app.command()
+def verify(source: SourceName) -> None:
+    """Hash every byte of a prepared dataset version again and compare."""
+    from pipelines.wiring import offline
+
+    _print_version(offline().store("prepared", source))
+
+
+def _digests(given: list[str]) -> dict[str, Sha256]:
+    pairs = [entry.partition("=") for entry in given]
+    wrong = [name for name, _, digest in pairs if not re.fullmatch("[0-9a-f]{64}", digest)]
+    if wrong:
+        raise InvalidField(
+            f"--sha256 {wrong[0]} has no digest of 64 hexadecimal digits.", next_step="Give FILE=DIGEST."
+        )
+    return {name: Sha256(digest) for name, _, digest in pairs}
+
+
+def _print_version(prepared: Path) -> None:
+    from data import versions
+
+    version = versions.verify(prepared)
+    typer.echo(f"{version.name}: every byte is as recorded ({len(version.shards)} shards, manifest {version.digest})")
+    for split, counts in version.counts.items():
+        typer.echo(f"  {split}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+    for reason, count in version.excluded.items():
+        typer.echo(f"  excluded, {reason}: {count}")

@@ -1,0 +1,74 @@
+"""The clinical facade as its HTTP clients see it; the command line and the main job go through this door too."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from domain.errors import FiducialError, NotFound, Refused, Unavailable
+
+_ANSWER_WITHIN_S = 60
+
+
+@dataclass(frozen=True)
+class Film:
+    """One image to send, with what is declared of it."""
+
+    name: str
+    content: bytes
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Facade:
+    """A logged-in client of one facade."""
+
+    client: httpx.Client
+
+    def send(self, film: Film) -> dict[str, Any]:
+        """Send one film as a study and wait for its predictions; the study as JSON."""
+        answer = self._request(
+            "POST",
+            "/api/v1/studies",
+            params={"wait": _ANSWER_WITHIN_S},
+            files={"files": (film.name, film.content)},
+            data=dict(film.fields),
+        )
+        return self.get(answer.headers["Location"])
+
+    def get(self, path: str) -> dict[str, Any]:
+        """A resource as JSON.
+
+        Raises:
+            NotFound, Refused, Unavailable, FiducialError: by the status of the problem document.
+        """
+        found: dict[str, Any] = self._request("GET", path).json()
+        return found
+
+    def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        try:
+            answer = self.client.request(method, path, **arguments)
+        except httpx.TransportError as error:
+            raise Unavailable(
+                f"The facade at {self.client.base_url} does not answer.", next_step="Start it: fiducial serve."
+            ) from error
+        if answer.is_success:
+            return answer
+        raise _error_of(answer)
+
+
+@contextmanager
+def connect(url: str, *, user: str, password: str) -> Iterator[Facade]:
+    """A client with HTTP basic authentication, which goes to the facade and nowhere else."""
+    timeout = httpx.Timeout(_ANSWER_WITHIN_S + 10)
+    with httpx.Client(base_url=url, auth=(user, password), timeout=timeout, trust_env=False) as client:
+        yield Facade(client)
+
+
+def _error_of(answer: httpx.Response) -> FiducialError:
+    problem = answer.json() if "json" in answer.headers.get("Content-Type", "") else {}
+    what = problem.get("detail") or problem.get("title") or f"The facade answers {answer.status_code}."
+    kinds: dict[int, type[FiducialError]] = {401: Refused, 403: Refused, 404: NotFound, 503: Unavailable}
+    return kinds.get(answer.status_code, FiducialError)(what)

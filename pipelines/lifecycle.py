@@ -1,0 +1,44 @@
+"""The main job, a flow of flows: images → dataset version → trained → validated → promoted → served → traced → watched."""
+
+from collections.abc import Callable
+
+from prefect import flow
+
+from pipelines import facts, serving_steps
+from pipelines.choice import Choice
+from pipelines.ingest_flow import ingest
+from pipelines.monitoring_flow import monitor
+from pipelines.promotion_flow import promote
+from pipelines.steps import Steps
+from pipelines.training_flow import train
+from pipelines.validation_flow import validate
+
+
+@flow(name="lifecycle", validate_parameters=False)
+def lifecycle(choice: Choice, *, approver: str, announce: Callable[[str], None]) -> Steps:
+    """Run every step for one task.
+
+    Raises:
+        FiducialError: a step refused; earlier steps keep their results and a second run reuses them.
+    """
+    steps = Steps(announce)
+    with steps.step("data") as results:
+        results.append(choice.note)
+        results += facts.of_datasets(ingest([choice.source, *choice.external]))
+    with steps.step("training") as results:
+        results += facts.of_training(train(choice.task))
+    with steps.step("validation") as results:
+        results += facts.of_validation(validate(choice.task))
+    with steps.step("promotion") as results:
+        results += facts.of_promotion(promote(choice.task, approver=approver))
+    with steps.step("serving") as results:
+        results += serving_steps.wait_until_served(choice.task)
+    with steps.step("prediction") as results:
+        answer = serving_steps.predict_test_film(choice)
+        results += facts.of_prediction(answer)
+    with steps.step("trace") as results:
+        results += serving_steps.verify_trace(answer)
+    with steps.step("monitoring") as results:
+        serving_steps.send_external_films(choice)
+        results += facts.of_monitoring(monitor(choice.task, sites=serving_steps.sites(choice)))
+    return steps

@@ -1,0 +1,80 @@
+"""Entry of every DVC stage: ``python -m pipelines.stages STAGE …`` parses, calls one plain function, and ends."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from data import obtain, prepare
+from data.sources import get_source
+from domain.errors import FiducialError
+from pipelines import working_copy
+from pipelines.wiring import STORE, offline
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one stage in the current folder; returns the exit code of ``domain.errors``."""
+    parser = argparse.ArgumentParser(prog="python -m pipelines.stages", description=__doc__)
+    stages = parser.add_subparsers(dest="stage", required=True)
+    for name in ("obtain", "prepare"):
+        stages.add_parser(name).add_argument("source")
+    for name in ("train", "validate"):
+        stage = stages.add_parser(name)
+        stage.add_argument("task")
+        stage.add_argument("--source", required=True)
+    stages.choices["train"].add_argument("--preset", required=True)
+    stages.choices["train"].add_argument("--seeds", required=True, type=int, nargs="+")
+    stages.choices["validate"].add_argument("--external", nargs="*", default=[])
+    chosen = parser.parse_args(arguments)
+    try:
+        _STAGES[chosen.stage](chosen)
+    except FiducialError as error:
+        print(f"{chosen.stage}: {error}", file=sys.stderr)  # noqa: T201  DVC shows a stage's stderr
+        return error.exit_code
+    return 0
+
+
+def _obtain(chosen: argparse.Namespace) -> None:
+    obtain.obtain(get_source(chosen.source), mirror=offline().settings.data_mirror, raw=STORE / "raw" / chosen.source)
+
+
+def _prepare(chosen: argparse.Namespace) -> None:
+    prepare.prepare(
+        get_source(chosen.source), raw=STORE / "raw" / chosen.source, out=STORE / "prepared" / chosen.source
+    )
+
+
+def _train(chosen: argparse.Namespace) -> None:
+    from models.training import train_task
+
+    code = working_copy.recorded_code_version(Path.cwd())
+    train_task(
+        chosen.task,
+        prepared=STORE / "prepared" / chosen.source,
+        out=STORE / "checkpoints" / chosen.task,
+        preset=chosen.preset,
+        seeds=chosen.seeds,
+        tracking=offline().tracking,
+        resume=offline().settings.home / "resume",
+        git_commit=code.commit,
+        git_dirty=code.dirty,
+    )
+
+
+def _validate(chosen: argparse.Namespace) -> None:
+    from models.validation import validate_task
+
+    validate_task(
+        chosen.task,
+        prepared=STORE / "prepared" / chosen.source,
+        external=[STORE / "prepared" / source for source in chosen.external],
+        checkpoints=STORE / "checkpoints" / chosen.task,
+        reports=STORE / "reports" / chosen.task,
+        predictions=STORE / "predictions" / chosen.task,
+        tracking=offline().tracking,
+    )
+
+
+_STAGES = {"obtain": _obtain, "prepare": _prepare, "train": _train, "validate": _validate}
+
+if __name__ == "__main__":
+    sys.exit(main())
