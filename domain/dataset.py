@@ -44,7 +44,7 @@ class File(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    sha256: Sha256
+    sha256: Sha256 | None  # None: not recorded, so whoever fetches must bring the publisher's digest
     url: HttpUrl | None = None  # None: not published in this form, only through a mirror
 
 

@@ -1,0 +1,1 @@
+"""Synthetic chest films with known opacities: drawn from numbers alone, the same bytes on every machine."""

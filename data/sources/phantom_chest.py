@@ -1,0 +1,57 @@
+"""SYNTHETIC chest films of two imaginary hospitals: what the demo learns from where no real images can be had."""
+
+from data.phantoms.cohort import Cohort, Site
+from data.phantoms.source import PhantomSource
+from domain.dataset import Distribution, File, SourceCard
+from domain.identifiers import Sha256
+
+COHORT = Cohort(
+    name="phantom_chest",
+    patients=1300,
+    size_px=160,
+    prevalence=0.42,
+    sites=(
+        Site(key="phantom-north", share=0.6),
+        Site(key="phantom-south", share=0.4, film={"gain": (0.96, 1.16), "blur": (0.3, 0.9)}),
+    ),
+    copies=12,
+    shared_films=2,
+    re_exports=4,
+)
+
+
+class PhantomChest(PhantomSource):
+    """Development films."""
+
+    cohort = COHORT
+    card = SourceCard(
+        name="phantom_chest",
+        title="Phantom chest films (SYNTHETIC)",
+        synthetic=True,
+        licence="Apache-2.0 (made by this project's code)",
+        citation="Fiducial phantom generator, data/phantoms",
+        homepage=None,
+        reference_standard="By construction: a film is positive when the generator drew an opacity into its lungs.",
+        population="Imaginary adults of 18–89 years at two imaginary hospitals; AP and PA views.",
+        known_flaws=(
+            "SYNTHETIC: says nothing about any patient; a result on it shows that the machinery works, no more.",
+            "Drawn from simple shapes: a network that reads it well may know nothing of real films.",
+            "Faint opacities are common on purpose, so that no classifier reaches an AUROC of 1.",
+            "12 films are stored twice byte for byte, 2 of them under a second patient key, and 4 films are there a second "
+            "time as a re-export with other grey levels: planted, to show that duplicates are found.",
+        ),
+        use="development",
+        distributions=(
+            Distribution(
+                name="generated",
+                files=(
+                    File(name="images_160.tar", sha256=Sha256("5f640641da2c60780291b3237071dc17691f0c72ff7b9206a647a7d192874505")),
+                    File(name="index.csv", sha256=Sha256("4a26e3e711bb93291a8f1f2f5325a27a9dcef64b964dee80ee66c3496ebd6fc7")),
+                ),
+                note="The generator gives these bytes on every platform.",
+            ),
+        ),
+    )
+
+
+SOURCE = PhantomChest()
