@@ -50,6 +50,11 @@ class Scorer:
             scores += [_image_score(outputs, row, model_input) for row, model_input in enumerate(batch)]
         return scores
 
+    def probabilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probabilities (n,) alone of inputs of shape (n, 1, size_px, size_px)."""
+        parts = [self._run(inputs[first : first + _BATCH])[PROBABILITY] for first in range(0, len(inputs), _BATCH)]
+        return np.concatenate(parts).astype(np.float64)
+
     def score(self, radiographs: Sequence[preprocess.Pixels]) -> list[ImageScore]:
         """Scores of 2-D radiographs of any size."""
         return self.score_prepared(np.stack([self.prepare(pixels) for pixels in radiographs])) if radiographs else []

@@ -1,6 +1,6 @@
 """Grey-scale pixels → a model's input, in pure NumPy and Pillow: the same bits in training, tuning, test and serving.
 
-A histogram, look-up tables and Pillow's fixed-point resampling: nothing whose rounding depends on the processor or on the
+A histogram, look-up tables and fixed-point resampling: nothing whose rounding depends on the processor or on the
 order of a sum. Films are stretched to a square, as the development data was published.
 """
 

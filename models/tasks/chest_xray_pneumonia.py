@@ -1,0 +1,49 @@
+"""Pneumonia on frontal chest radiographs of children."""
+
+from domain.acceptance import at_least
+from domain.codes import PNEUMONIA
+from domain.intended_use import IntendedUse
+from domain.preprocessing import Preprocessing
+from models.losses import BalancedCrossEntropy
+from models.networks import DenseNet
+from models.task import Preset, Task
+from models.transforms import RadiographAugmentation
+
+TASK = Task(
+    title="Pneumonia on chest radiographs of children",
+    intended_use=IntendedUse(
+        statement="Draws a radiologist's attention to possible pneumonia on frontal chest radiographs of children "
+        "from 1 to 5 years. A radiologist reads every film; the answer is no diagnosis.",
+        modalities=frozenset({"CR", "DX"}),
+        body_parts=frozenset({"CHEST"}),
+        view_positions=frozenset({"AP", "PA"}),
+        min_age_years=1,
+        max_age_years=6,  # a child of five has not turned six
+    ),
+    finding=PNEUMONIA,
+    source="kermany_chest_xray",
+    external_sources=("nih_chest_xray",),
+    substitute="phantom_chest",
+    substitute_externals=("phantom_chest_elsewhere",),
+    augmentation=RadiographAugmentation(),
+    loss=BalancedCrossEntropy(),
+    min_sensitivity=0.95,
+    accept=(at_least("auroc", lower_bound=0.80),),
+    presets={
+        "smoke": Preset(
+            preprocessing=Preprocessing(size_px=48),
+            network=DenseNet(init_features=8, growth_rate=8, block_config=(2, 2)),
+            epochs=2, learning_rate=5e-3, averaging=0.9, patience=2, baseline_grid_px=16,
+        ),
+        "demo": Preset(
+            preprocessing=Preprocessing(size_px=96),
+            network=DenseNet(init_features=16, growth_rate=12, block_config=(2, 4, 4)),
+            epochs=4, learning_rate=4e-3, patience=4,
+        ),
+        "reference": Preset(
+            preprocessing=Preprocessing(size_px=144),
+            network=DenseNet(init_features=32, growth_rate=16, block_config=(4, 6, 6)),
+            epochs=16, learning_rate=3e-3, patience=6,
+        ),
+    },
+)  # fmt: skip

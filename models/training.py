@@ -1,0 +1,254 @@
+"""Training: networks side by side, one per seed, and the baseline; each a tracked run, each ready to be validated."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from domain.dataset import DatasetVersion, Split
+from domain.identifiers import Sha256, sha256_of
+from evidence.statistics.operating_point import choose_threshold
+from models import baseline, calibration, checkpoints, export, fitting, loaders, metrics, preprocess
+from models.checkpoints import EpochRecord, Parity, ProbabilityScale, TrainedModel
+from models.inference import Engine, Scorer
+from models.loaders import Cohort
+from models.processes import cores, run_side_by_side
+from models.task import Preset, Task
+from models.tracking import ENVIRONMENT_FILE, Tracking, environment
+
+logger = logging.getLogger(__name__)
+Report = Callable[[EpochRecord], None]
+
+
+class Job(BaseModel):
+    """One variant to train: all that its process needs to know."""
+
+    model_config = ConfigDict(frozen=True)
+
+    task: Task
+    preset_name: str
+    seed: int | None  # None: the baseline
+    prepared: Path
+    folder: Path  # of the variant's results
+    progress: Path  # where an interrupted training stood
+    run_id: str
+    git_commit: str
+    git_dirty: bool
+
+    @property
+    def preset(self) -> Preset:
+        """How much computing it may spend."""
+        return self.task.presets[self.preset_name]
+
+    @property
+    def variant(self) -> str:
+        """The name of what is trained."""
+        return variant_name(self.seed)
+
+
+class Fitted(BaseModel):
+    """What a network and a baseline have in common once they are fitted and exported."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: bytes
+    weights_sha256: Sha256
+    parameters: int
+    scale: ProbabilityScale | None
+    parity: tuple[Parity, ...]
+    history: tuple[EpochRecord, ...]
+    best_epoch: int | None
+
+
+def variant_name(seed: int | None) -> str:
+    """``network-seed<n>`` or ``baseline``."""
+    return "baseline" if seed is None else f"network-seed{seed}"
+
+
+def train_task(  # noqa: PLR0913 - every input of the stage, by keyword
+    task: Task, *, prepared: Path, out: Path, preset: str, seeds: Sequence[int], tracking: Tracking, resume: Path,
+    git_commit: str, git_dirty: bool,
+) -> tuple[TrainedModel, ...]:  # fmt: skip
+    """Train one network per seed and the baseline into ``out/<variant>``; each is a finished run in MLflow.
+
+    An interrupted call, repeated with the same arguments, continues after the last finished epoch and ends with the
+    weights it would have had without the interruption. What that needs lies in ``resume`` until the end.
+    """
+    version = loaders.dataset_version(prepared)
+    jobs = []
+    for seed in (*seeds, None):
+        progress = resume / _identity(task, preset, version, seed, git_commit) / "progress.pt"
+        tags = {"task": task.name, "variant": variant_name(seed), "git.commit": git_commit, "git.dirty": str(git_dirty)}
+        run_id = _run_of(progress, tracking, experiment=task.name, tags=tags)
+        jobs.append(
+            Job(
+                task=task, preset_name=preset, seed=seed, prepared=prepared, folder=out / variant_name(seed),
+                progress=progress, run_id=run_id, git_commit=git_commit, git_dirty=git_dirty,
+            )
+        )  # fmt: skip
+        tracking.log_parameters(run_id, task.parameters(preset) | {"seed": seed})
+        tracking.log_dataset(run_id, version, context="training")
+    trained = {job.variant: model for job, model in _results(jobs, tracking)}
+    in_order = tuple(trained[job.variant] for job in jobs)
+    checkpoints.write_runs(out, in_order)
+    return in_order
+
+
+def train_variant(job: Job, report: Report) -> TrainedModel:
+    """Fit, calibrate, export, compare and describe one variant; write ``model.onnx`` and ``training.json``."""
+    began = time.monotonic()
+    train, tune = (
+        loaders.load(job.prepared, split, preprocessing=job.preset.preprocessing) for split in (Split.TRAIN, Split.TUNE)
+    )
+    job.folder.mkdir(parents=True, exist_ok=True)
+    inputs = preprocess.normalise(tune.grey[:, np.newaxis], job.preset.preprocessing)
+    fitted = _fit_baseline(job, train, tune) if job.seed is None else _fit_network(job, job.seed, train, tune, report)
+    probabilities = _exported(fitted.model, job, inputs, "onnxruntime")
+    point = choose_threshold(tune.labels, probabilities, min_sensitivity=job.task.min_sensitivity)
+    model_version = f"{job.task.name}/{job.variant}"  # it has no number before it is registered
+    trained = TrainedModel(
+        task=job.task.name,
+        variant=job.variant,
+        kind="baseline" if job.seed is None else "network",
+        preset=job.preset_name,
+        seed=job.seed,
+        run_id=job.run_id,
+        preprocessing=job.preset.preprocessing,
+        explains=job.seed is not None,
+        parameters=fitted.parameters,
+        weights_sha256=fitted.weights_sha256,
+        model_sha256=sha256_of(fitted.model),
+        calibration=fitted.scale,
+        operating_point=point,
+        parity=fitted.parity,
+        tuning=metrics.on_tuning_data(
+            tune.labels,
+            probabilities,
+            threshold=point.threshold,
+            dataset_version=tune.dataset_version.name,
+            model_version=model_version,
+        ),
+        history=fitted.history,
+        best_epoch=fitted.best_epoch,
+        dataset_version=tune.dataset_version,
+        git_commit=job.git_commit,
+        git_dirty=job.git_dirty,
+        seconds=time.monotonic() - began,
+    )
+    (job.folder / checkpoints.MODEL_FILE).write_bytes(fitted.model)
+    trained.save(job.folder)
+    return trained
+
+
+def _fit_network(job: Job, seed: int, train: Cohort, tune: Cohort, report: Report) -> Fitted:
+    learner = fitting.fit(job.task, job.preset, seed=seed, train=train, tune=tune, progress=job.progress, report=report)
+    inputs = preprocess.normalise(tune.grey[:, np.newaxis], job.preset.preprocessing)
+    logits = learner.logits(inputs)
+    scale = calibration.fit(logits, tune.labels, fitted_on=f"{tune.dataset_version.name} tune")
+    network = learner.average.module
+    model = export.network_to_onnx(network, calibration=scale, size_px=job.preset.preprocessing.size_px)
+    parity = export.require_parity(
+        calibration.logistic(scale.slope * logits + scale.intercept),
+        exported={engine: _exported(model, job, inputs, engine) for engine in ("onnxruntime", "openvino")},
+        against="torch",
+    )
+    checkpoints.save_weights(network.state_dict(), job.folder / checkpoints.WEIGHTS_FILE)
+    return Fitted(
+        model=model,
+        weights_sha256=checkpoints.state_digest(network.state_dict()),
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        scale=scale,
+        parity=parity,
+        history=tuple(learner.history),
+        best_epoch=learner.best_epoch,
+    )
+
+
+def _fit_baseline(job: Job, train: Cohort, tune: Cohort) -> Fitted:
+    spec = job.preset.preprocessing
+    inputs, tuning = (preprocess.normalise(cohort.grey[:, np.newaxis], spec) for cohort in (train, tune))
+    fitted = baseline.fit(inputs, train.labels, tuning=tuning, grid_px=job.preset.baseline_grid_px)
+    # OpenVINO has no linear classifier of ONNX-ML, so the baseline runs in ONNX Runtime only.
+    exported: dict[Engine, NDArray[np.float64]] = {"onnxruntime": _exported(fitted.model, job, tuning, "onnxruntime")}
+    return Fitted(
+        model=fitted.model,
+        weights_sha256=fitted.weights_sha256,
+        parameters=fitted.parameters,
+        scale=None,
+        parity=export.require_parity(fitted.tuning_probabilities, exported=exported, against="scikit-learn"),
+        history=(),
+        best_epoch=None,
+    )
+
+
+def _exported(model: bytes, job: Job, inputs: NDArray[np.float32], engine: Engine) -> NDArray[np.float64]:
+    return Scorer(model, preprocessing=job.preset.preprocessing, engine=engine).probabilities(inputs)
+
+
+def _results(jobs: Sequence[Job], tracking: Tracking) -> list[tuple[Job, TrainedModel]]:
+    """Train every job, logging epochs as they end; one network alone needs no process of its own."""
+
+    def on_epoch(job: Job, record: EpochRecord) -> None:
+        logger.info(
+            "%s epoch %d/%d: loss %.4f, tuning AUROC %.4f (%.0f s)",
+            job.variant, record.epoch, job.preset.epochs, record.loss, record.tuning_auroc, record.seconds,
+        )  # fmt: skip
+        values = record.model_dump(exclude={"epoch"})
+        tracking.log_step(job.run_id, values, step=record.epoch, at_ms=_now_ms())
+
+    if len(jobs) > 2 and cores() > 1:
+        # One more than cores: the baseline is short and should not wait for a network to end.
+        finished = run_side_by_side(train_variant, jobs, at_once=cores() + 1, on_report=on_epoch)
+    else:
+        finished = ((job, train_variant(job, partial(on_epoch, job))) for job in jobs)
+    results = []
+    for job, trained in finished:
+        _log_result(job, trained, tracking)
+        results.append((job, trained))
+        job.progress.unlink(missing_ok=True)
+        (job.progress.parent / "run_id").unlink()
+        job.progress.parent.rmdir()
+    return results
+
+
+def _log_result(job: Job, trained: TrainedModel, tracking: Tracking) -> None:
+    tracking.log_values(job.run_id, trained.tuning, at_ms=_now_ms())
+    tracking.log_step(job.run_id, {"training_seconds": trained.seconds}, step=0, at_ms=_now_ms())
+    tracking.set_tags(
+        job.run_id,
+        {"weights.sha256": trained.weights_sha256, "model.sha256": trained.model_sha256, "variant": job.variant},
+    )
+    tracking.log_text(job.run_id, environment(), to=ENVIRONMENT_FILE)
+    tracking.log_folder(job.run_id, job.folder, to="checkpoint")
+    tracking.log_model(job.run_id, (job.folder / checkpoints.MODEL_FILE).read_bytes())
+    logger.info("%s trained: %s", job.variant, "; ".join(str(value) for value in trained.tuning))
+
+
+def _identity(task: Task, preset: str, version: DatasetVersion, seed: int | None, git_commit: str) -> str:
+    """Names one training: what is interrupted under one name is continued under the same only."""
+    text = json.dumps([task.parameters(preset), version.digest, seed, git_commit], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _run_of(progress: Path, tracking: Tracking, *, experiment: str, tags: dict[str, str]) -> str:
+    """The interrupted training's run, or a new one."""
+    file = progress.parent / "run_id"
+    if file.exists() and tracking.is_known(run_id := file.read_text().strip()):
+        return run_id
+    progress.parent.mkdir(parents=True, exist_ok=True)
+    run_id = tracking.start(experiment=experiment, name=tags["variant"], tags=tags)
+    file.write_text(run_id)
+    return run_id
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
