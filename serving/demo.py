@@ -1,6 +1,6 @@
-"""The demo classifier's identity and rule: it says which half of a film is brighter, and says nothing about a patient.
+"""The demo classifier's identity and rule: which half of a film is brighter. It says nothing about a patient.
 
-It lets a fresh installation show the whole path before any model is trained. Each of its answers carries ``demo: true``.
+It lets a fresh installation show the whole path before any model is trained. Its answers carry ``demo: true``.
 """
 
 import math

@@ -9,6 +9,7 @@ from domain.errors import BadInput
 from domain.prediction import ImageScore
 from models import image_features, preprocess
 from serving.demo import PREPROCESSING, demo_probability
+from serving.services.lifetime import end_with_parent
 from serving.services.wire import Answer, predict_api
 
 _MAP_SIDE = 8
@@ -18,7 +19,10 @@ _MAP_SIDE = 8
 class DemoClassifier:
     """Answers while no model version is promoted."""
 
-    @predict_api()
+    def __init__(self) -> None:
+        end_with_parent()
+
+    @predict_api()  # type: ignore[untyped-decorator]
     def predict(self, images: list[Any]) -> list[Answer]:
         """Answers to one batch, in order."""
         return [_answer(image) for image in images]

@@ -8,6 +8,7 @@ import numpy as np
 
 from domain.errors import BadInput
 from models.inference import Classifier
+from serving.services.lifetime import end_with_parent
 from serving.services.wire import Answer, predict_api
 
 # In a Bento: <bento>/src/serving/services/image_classifier.py beside <bento>/src/model/.
@@ -19,10 +20,11 @@ class ImageClassifier:
     """Loading checks the model's digest and repeats the recorded reference answers."""
 
     def __init__(self) -> None:
+        end_with_parent()
         self._classifier = Classifier.load(MODEL_FOLDER)
         self._classifier.self_test()
 
-    @predict_api()
+    @predict_api()  # type: ignore[untyped-decorator]
     def predict(self, images: list[Any]) -> list[Answer]:
         """Scores of one batch, in order."""
         prepared = [self._prepare(image) for image in images]

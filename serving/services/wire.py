@@ -9,7 +9,7 @@ from typing import Any
 
 import bentoml
 import numpy as np
-from _bentoml_sdk import IODescriptor
+from bentoml import IODescriptor
 from bentoml.exceptions import InvalidArgument
 from numpy.typing import NDArray
 from pydantic import SkipValidation
@@ -24,7 +24,7 @@ MAX_BATCH_SIZE = 16
 MAX_LATENCY_MS = 10_000
 
 
-class ImageRequest(IODescriptor):
+class ImageRequest(IODescriptor):  # type: ignore[misc]
     """The body of a request: a batch of one, which BentoML joins with those of concurrent requests."""
 
     images: SkipValidation[list[Any]]
@@ -35,7 +35,7 @@ class ImageRequest(IODescriptor):
         return cls(images=[read_npy(await request.body())])
 
 
-class ScoreResponse(IODescriptor):
+class ScoreResponse(IODescriptor):  # type: ignore[misc]
     """The answer to one request: its only score, or why its image cannot be scored."""
 
     @classmethod

@@ -1,0 +1,105 @@
+"""What routes are given: the facade's parts, and who asks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.openapi.models import HTTPBase
+from fastapi.security.base import SecurityBase
+
+from domain.access import Permission, Principal
+from domain.audit import AuditAction, AuditEvent
+from domain.identifiers import Tenant
+from domain.level import Authentication, Level
+from imaging.limits import Limits
+from infra.clock import now
+from infra.db.session import Database, UnitOfWork
+from infra.objects import ObjectStore
+from serving.api.metrics import Metrics
+from serving.authentication import Authenticator, BasicAuthenticator, TokenAuthenticator
+from serving.intake import Intake
+from serving.problems import NotPermitted
+
+
+@dataclass(frozen=True)
+class Facade:
+    """Everything the routes need from the outside."""
+
+    tenant: Tenant
+    level: Level
+    authentication: Authentication
+    database: Database
+    objects: ObjectStore
+    intake: Intake
+    limits: Limits
+    accounts: BasicAuthenticator
+    tokens: TokenAuthenticator
+    metrics: Metrics
+    max_upload_bytes: int
+
+    @property
+    def authenticator(self) -> Authenticator:
+        """How people sign in here."""
+        return self.accounts if self.authentication == "basic" else self.tokens
+
+
+class _Scheme(SecurityBase):
+    """Names a way to sign in for OpenAPI; the check itself is the level's authenticator."""
+
+    def __init__(self, scheme: str) -> None:
+        self.model = HTTPBase(scheme=scheme)
+        self.scheme_name = scheme
+
+    async def __call__(self, request: Request) -> None:
+        """Nothing to do here."""
+
+
+def get_facade(request: Request) -> Facade:
+    """The facade's parts."""
+    facade: Facade = request.app.state.facade
+    return facade
+
+
+def signed_in(request: Request) -> Principal:
+    """Who asks; raises NotAuthenticated."""
+    return get_facade(request).authenticator.principal(request.headers.get("Authorization"))
+
+
+def allowed(request: Request, permission: Permission) -> Principal:
+    """Who asks, if they may; raises NotAuthenticated or NotPermitted."""
+    principal = signed_in(request)
+    if not principal.may(permission):
+        raise NotPermitted(f"The role {principal.role} may not {permission.replace('_', ' ')}.")
+    return principal
+
+
+_BASIC, _BEARER = Depends(_Scheme("basic")), Depends(_Scheme("bearer"))
+
+
+def may(permission: Permission) -> Callable[..., Principal]:
+    """A dependency: the principal who asks, with that permission."""
+
+    def dependency(request: Request, _basic: Annotated[None, _BASIC], _bearer: Annotated[None, _BEARER]) -> Principal:
+        return allowed(request, permission)
+
+    return dependency
+
+
+def signed_in_as(request: Request, _basic: Annotated[None, _BASIC], _bearer: Annotated[None, _BEARER]) -> Principal:
+    """A dependency: the principal who asks, whatever their role."""
+    return signed_in(request)
+
+
+def record_read(work: UnitOfWork, action: AuditAction, *, entity: str, by: Principal) -> None:
+    """Puts a read access into the audit trail."""
+    event = AuditEvent(tenant=by.tenant, agent=by.name, action=action, entity=entity, outcome="success", recorded=now())
+    work.audit.append(event)
+
+
+FacadeParts = Annotated[Facade, Depends(get_facade)]
+SignedIn = Annotated[Principal, Depends(signed_in_as)]
+MaySend = Annotated[Principal, Depends(may(Permission.SEND_STUDY))]
+MayRead = Annotated[Principal, Depends(may(Permission.READ_STUDY))]
+MayTrace = Annotated[Principal, Depends(may(Permission.READ_TRACE))]
+MayReadWorklist = Annotated[Principal, Depends(may(Permission.READ_WORKLIST))]

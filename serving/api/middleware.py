@@ -1,0 +1,108 @@
+"""What surrounds every request: a limit on what is read, refusal of foreign pages, security headers."""
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from domain.errors import ImageTooLarge
+from serving.api.errors import problem_response
+from serving.problems import NotPermitted
+
+ENVELOPE_BYTES = 64 * 1024  # multipart boundaries and form fields beside the images themselves
+
+_STRICT = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+)
+# Swagger UI sets style attributes and draws its icons from data: addresses.
+_DOCS = _STRICT.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
+    "img-src 'self'", "img-src 'self' data:"
+)
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+_READS = ("GET", "HEAD", "OPTIONS")
+
+
+class UploadLimit:
+    """Stops reading a body once it exceeds the limit, whether or not its length was stated."""
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes + ENVELOPE_BYTES
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with a counted body."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        stated = Headers(scope=scope).get("content-length", "0")
+        if stated.isdecimal() and int(stated) > self._max_bytes:
+            response = problem_response(
+                ImageTooLarge("The upload is larger than the limit.", next_step="Send fewer images at a time."),
+                headers={"Connection": "close"},
+            )
+            await response(scope, receive, send)
+            return
+        await self._app(scope, self._counted(receive), send)
+
+    def _counted(self, receive: Receive) -> Receive:
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self._max_bytes:
+                raise HTTPException(413)  # the only kind that FastAPI's body parser lets through
+            return message
+
+        return counted
+
+
+class RefuseForeignPages:
+    """Refuses changes asked for by another site's page: browsers attach remembered basic credentials to those."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] == "http" and scope["method"] not in _READS and _is_foreign(scope):
+            refusal = NotPermitted("Another site's page asked for this.", next_step="Use the platform's own page.")
+            await problem_response(refusal)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _is_foreign(scope: Scope) -> bool:
+    # Fetch Metadata; absent from programs, which carry no remembered credentials.
+    return Headers(scope=scope).get("sec-fetch-site", "none") not in ("same-origin", "none")
+
+
+class SecurityHeaders:
+    """Adds the headers every answer carries."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and mark its answer."""
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(_HEADERS)
+                docs = scope["path"].startswith("/docs")
+                headers["Content-Security-Policy"] = _DOCS if docs else _STRICT
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, marked if scope["type"] == "http" else send)

@@ -1,0 +1,30 @@
+"""The worklist resource, from the enhanced level on."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from domain.errors import ForbiddenByLevel
+from domain.identifiers import StudyId
+from serving.api.deps import FacadeParts, MayReadWorklist
+from serving.api.schemas import Problem, Worklist
+from serving.api.views import show_study
+
+ROUTER = APIRouter(prefix="/api/v1/worklist", tags=["worklist"], responses={403: {"model": Problem}})
+
+
+@ROUTER.get("")
+def read_worklist(
+    facade: FacadeParts,
+    principal: MayReadWorklist,
+    limit: Annotated[int, Query(ge=1, le=100)] = 25,
+    before: Annotated[str | None, Query(description="The last study of the page before.")] = None,
+) -> Worklist:
+    """Studies with their predictions, newest first."""
+    if not facade.level.worklist:
+        raise ForbiddenByLevel("This level has no worklist.", next_step="Set FIDUCIAL_LEVEL=enhanced.")
+    with facade.database.unit_of_work(principal.tenant, read_only=True) as work:
+        latest = work.studies.latest(limit, before=StudyId(before) if before else None)
+        studies = tuple(show_study(work, study) for study in latest)
+    more = f"/api/v1/worklist?limit={limit}&before={studies[-1].study_id}" if len(studies) == limit else None
+    return Worklist(studies=studies, next=more)
