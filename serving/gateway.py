@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
+import httpx
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
@@ -125,11 +126,12 @@ def build_gateway(
     routing_key: bytes,
     demo_allowed: bool,
     max_image_bytes: int,
+    client: httpx.AsyncClient | None = None,
     model_timeout_s: float = 10.0,
 ) -> Starlette:
     """The gateway's ASGI application."""
     registry = CollectorRegistry()
-    calls = ModelCalls(new_client(timeout_s=model_timeout_s), timeout_s=model_timeout_s)
+    calls = ModelCalls(client or new_client(timeout_s=model_timeout_s), timeout_s=model_timeout_s)
     gateway = Gateway(
         routing=DatabaseRouting(database),
         calls=calls,

@@ -21,12 +21,6 @@ class NotPermitted(errors.Refused):
     code = "not-permitted"
 
 
-class InternalError(errors.FiducialError):
-    """A defect of ours; its details are in the log and never in the answer."""
-
-    code = "internal-error"
-
-
 # The nearest class upwards decides, so a new error has the status of its branch until it is given its own.
 STATUS: Mapping[type[errors.FiducialError], int] = {
     errors.FiducialError: 500,

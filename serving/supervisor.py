@@ -101,8 +101,13 @@ class Supervisor:
         child = Child(
             name=manifest.model_version,
             command=[*command, "--timeout-keep-alive", str(KEEP_ALIVE_S)],
-            # Each process has its own folder of figures: BentoML empties it when it starts.
-            environment={**self.environment, "PROMETHEUS_MULTIPROC_DIR": str(self.scratch / manifest.model_version)},
+            environment={
+                **self.environment,
+                # Each process has its own folder of figures: BentoML empties it when it starts.
+                "PROMETHEUS_MULTIPROC_DIR": str(self.scratch / manifest.model_version),
+                # A log line for each score costs as much as a small score.
+                "BENTOML_CONFIG_OPTIONS": "api_server.logging.access.enabled=false",
+            },
             # A Bento carries its own code; the repository must not stand before it on the path.
             folder=None if bento is None else str(bento),
         )

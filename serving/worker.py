@@ -24,7 +24,6 @@ from serving import promoted
 from serving.gateway_client import GatewayClient
 from serving.intake import TOPIC
 from serving.predict import Outcome, predict_study
-from serving.problems import InternalError
 
 log = logs.get(__name__)
 AGENT = "worker"
@@ -95,12 +94,12 @@ class Worker:
             self._fail(message, error)
         except Exception:  # the worker's edge: one bad study must not end the others
             log.exception("prediction.defect", prediction_id=message.payload["prediction_id"])
-            self._retry_or_fail(message, InternalError("The prediction failed."))
+            self._retry_or_fail(message, FiducialError("The prediction failed."))
 
     def _answer(self, message: Message) -> None:
         if message.attempts > self.pace.max_attempts:
             # Claimed too often without an outcome: whatever is in it ends the process that touches it.
-            raise InternalError("The prediction was begun too often without an end.")
+            raise FiducialError("The prediction was begun too often without an end.")
         with self.database.unit_of_work(self.tenant, read_only=True) as work:
             prediction = work.predictions.get(PredictionId(message.payload["prediction_id"]))
             study = work.studies.get(prediction.study_id)

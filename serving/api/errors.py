@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from domain import errors
 from infra import logs
 from serving.api.deps import get_facade
-from serving.problems import MEDIA_TYPE, InternalError, MethodNotAllowed, NotPermitted, problem
+from serving.problems import MEDIA_TYPE, MethodNotAllowed, NotPermitted, problem
 
 log = logs.get(__name__)
 
@@ -70,11 +70,13 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
 
 async def _on_framework(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    kind, what = _BY_STATUS.get(status, (InternalError if status >= 500 else errors.BadInput, "The request failed."))
+    kind, what = _BY_STATUS.get(
+        status, (errors.FiducialError if status >= 500 else errors.BadInput, "The request failed.")
+    )
     allow = (getattr(error, "headers", None) or {}).get("Allow")
     return problem_response(kind(what), headers={"Allow": allow} if allow else None)
 
 
 async def _on_defect(request: Request, error: Exception) -> Response:
     log.error("request.defect", exc_info=error)
-    return problem_response(InternalError("Something went wrong on our side; it is in the log."))
+    return problem_response(errors.FiducialError("Something went wrong on our side; it is in the log."))

@@ -1,5 +1,6 @@
 """What the online composition roots share: settings, logs, database, the level's refusals, an HTTP server."""
 
+import logging
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +27,8 @@ def start() -> tuple[Settings, Database]:
     """
     settings = Settings()
     logs.configure(level=settings.log_level)
+    for chatty in ("httpx", "alembic"):  # a line for each call, and for each process that finds nothing to migrate
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     _refuse(_facts(settings))  # before anything is opened
     database = Database(settings.database)
     database.migrate()
