@@ -17,7 +17,7 @@ from models import image_features, preprocess
 MANIFEST_FILE = "manifest.json"
 MODEL_FILE = "model.onnx"
 INPUT = "image"  # (n, 1, size_px, size_px) float32
-PROBABILITY, ACTIVATION_MAP, EMBEDDING = "probability", "activation_map", "embedding"
+OUTPUTS = PROBABILITY, ACTIVATION_MAP, EMBEDDING = "probability", "activation_map", "embedding"
 _BATCH = 32
 
 Engine = Literal["onnxruntime", "openvino"]
@@ -133,7 +133,8 @@ def _openvino_runner(model: bytes, threads: int) -> Runner:
     config = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
     core = openvino.Core()
     compiled = core.compile_model(core.read_model(model), "CPU", config)
-    names = [output.get_any_name() for output in compiled.outputs]
+    # OpenVINO gives an output every name its tensor ever had.
+    names = [name for output in compiled.outputs for name in OUTPUTS if name in output.get_names()]
 
     def run(inputs: NDArray[np.float32]) -> Outputs:
         results = compiled({INPUT: inputs})

@@ -12,11 +12,11 @@ from domain.dataset import DatasetVersion, Sample, Split
 from domain.errors import DataProblem, DigestMismatch
 from domain.identifiers import sha256_of
 from domain.preprocessing import Preprocessing
-from imaging import radiograph
 from imaging.limits import Limits
+from imaging.radiograph import decode
 from models import preprocess
 
-_LIMITS = Limits(max_bytes=64 * 2**20, max_pixels=40_000_000, min_side_px=16)
+_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ def dataset_version(prepared: Path) -> DatasetVersion:
     return version
 
 
-def samples_of(prepared: Path, split: Split) -> tuple[Sample, ...]:
-    """The manifest's rows of one split, in their order."""
-    rows = pq.read_table(prepared / "samples.parquet", filters=[("split", "=", split.value)]).to_pylist()
-    return tuple(Sample.model_validate(row) for row in rows)
+def samples_of(prepared: Path, split: Split | None) -> tuple[Sample, ...]:
+    """The manifest's rows of one split (``None``: of all), in their order."""
+    samples = (Sample.model_validate(row) for row in pq.read_table(prepared / "samples.parquet").to_pylist())
+    return tuple(sample for sample in samples if split in (None, sample.split))
 
 
 def radiographs(prepared: Path, samples: Sequence[Sample]) -> Iterator[preprocess.Pixels]:
@@ -62,17 +62,17 @@ def radiographs(prepared: Path, samples: Sequence[Sample]) -> Iterator[preproces
                 f"Sample {sample.sample_id} in {sample.shard} is not the image that was prepared.",
                 next_step="Prepare the source again.",
             )
-        yield radiograph.decode(data, limits=_LIMITS).pixels
+        yield decode(data, limits=_LIMITS).pixels
 
 
-def load(prepared: Path, split: Split, *, preprocessing: Preprocessing) -> Cohort:
-    """One split of a prepared dataset version.
+def load(prepared: Path, split: Split | None, *, preprocessing: Preprocessing) -> Cohort:
+    """One split of a prepared dataset version; ``None``: all of an external one.
 
     Raises:
         DataProblem: the split is empty.
     """
     version, samples = dataset_version(prepared), samples_of(prepared, split)
     if not samples:
-        raise DataProblem(f"{version.name} has no {split} samples.")
+        raise DataProblem(f"{version.name} has no {split or ''} samples.")
     grey = np.stack([preprocess.to_grey_8bit(pixels, preprocessing) for pixels in radiographs(prepared, samples)])
     return Cohort(version, samples, grey, np.array([sample.label for sample in samples], dtype=np.int64))

@@ -114,11 +114,11 @@ class Tracking:
 
         self.client.log_batch(run_id, metrics=[Metric(key, value, at_ms, step) for key, value in values.items()])
 
-    def log_values(self, run_id: str, values: Sequence[MetricValue], *, at_ms: int) -> None:
+    def log_values(self, run_id: str, values: Sequence[MetricValue], *, prefix: str, at_ms: int) -> None:
         """Metric values with both ends of their intervals: ``test.auroc``, ``test.auroc.low``, ``test.auroc.high``."""
         flat: dict[str, float] = {}
         for value in values:
-            stem = f"{value.split}.{value.name}"
+            stem = f"{prefix}.{value.name}"
             flat |= {stem: value.value, f"{stem}.low": value.interval[0], f"{stem}.high": value.interval[1]}
         self.log_step(run_id, flat, step=0, at_ms=at_ms)
 

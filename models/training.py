@@ -221,7 +221,7 @@ def _results(jobs: Sequence[Job], tracking: Tracking) -> list[tuple[Job, Trained
 
 
 def _log_result(job: Job, trained: TrainedModel, tracking: Tracking) -> None:
-    tracking.log_values(job.run_id, trained.tuning, at_ms=_now_ms())
+    tracking.log_values(job.run_id, trained.tuning, prefix="tune", at_ms=_now_ms())
     tracking.log_step(job.run_id, {"training_seconds": trained.seconds}, step=0, at_ms=_now_ms())
     tracking.set_tags(
         job.run_id,

@@ -1,0 +1,129 @@
+"""Validation: the exported model, the very bytes that will serve, on test data it has never seen."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from domain.errors import DataProblem
+from evidence.record import Provenance, ReportedModel, ValidationReport
+from evidence.report import build_report, write_report
+from evidence.scored_set import NOT_STATED, ScoredSet, age_band
+from models import checkpoints as kept
+from models import loaders
+from models.checkpoints import TrainedModel
+from models.scoring import Scored, failure_pictures, score_cohorts, write_predictions
+from models.task import Task
+from models.tracking import Tracking
+
+logger = logging.getLogger(__name__)
+Flaws = Mapping[str, Sequence[str]]
+
+
+def validate_task(  # noqa: PLR0913 - every input of the stage, by keyword
+    task: Task, *, prepared: Path, external: Sequence[Path], checkpoints: Path, reports: Path, predictions: Path,
+    tracking: Tracking, known_flaws: Flaws | None = None,
+) -> tuple[ValidationReport, ...]:  # fmt: skip
+    """Score each trained variant on tuning, test and external data; write its report and its table of predictions.
+
+    ``checkpoints``, ``reports`` and ``predictions`` are the task's folders; ``known_flaws``: of each source.
+
+    Raises:
+        DataProblem: nothing was trained, or it was trained on another dataset version.
+    """
+    version = loaders.dataset_version(prepared)
+    variants = [TrainedModel.load(checkpoints / name) for name in kept.variants(checkpoints)]
+    if not variants or any(trained.dataset_version.digest != version.digest for trained in variants):
+        raise DataProblem(f"No model was trained on {version.name}.", next_step="Train the task first.")
+    scored = score_cohorts(variants, checkpoints=checkpoints, prepared=prepared, external=external)
+    baseline = next((trained for trained in variants if trained.kind == "baseline"), None)
+    validated = []
+    for trained in variants:
+        tune, test, *outside = (_scored_set(part, trained, known_flaws or {}) for part in scored[trained.variant])
+        report = build_report(
+            _described(task, trained),
+            provenance=_provenance(trained),
+            tune=tune,
+            test=test,
+            external=outside,
+            baseline=_rival(baseline, trained, scored),
+            criteria=task.accept,
+        )
+        folder = reports / trained.variant
+        pictures = failure_pictures([failure.sample_id for failure in report.failures], scored[trained.variant][1])
+        write_report(report, gallery=pictures, folder=folder)
+        write_predictions(scored[trained.variant], trained, predictions / f"{trained.variant}.parquet")
+        _log(report, trained.run_id, folder, tracking)
+        validated.append(report)
+    return tuple(validated)
+
+
+def _rival(
+    baseline: TrainedModel | None, trained: TrainedModel, scored: Mapping[str, tuple[Scored, ...]]
+) -> ScoredSet | None:
+    """The baseline's scores of the test set, unless the baseline itself is reported."""
+    if baseline is None or baseline.variant == trained.variant:
+        return None
+    return _scored_set(scored[baseline.variant][1], baseline, {})
+
+
+def _scored_set(part: Scored, trained: TrainedModel, known_flaws: Flaws) -> ScoredSet:
+    samples = part.cohort.samples
+    return ScoredSet(
+        dataset_version=part.cohort.dataset_version,
+        split=part.split,
+        model_version=f"{trained.task}/{trained.variant}",
+        sample_ids=tuple(sample.sample_id for sample in samples),
+        patient_keys=tuple(sample.patient_key for sample in samples),
+        labels=part.cohort.labels,
+        probabilities=part.probabilities,
+        subgroups={
+            "subtype": tuple(sample.subtype or NOT_STATED for sample in samples),
+            "site": tuple(sample.site for sample in samples),
+            "view": tuple(sample.view_position or NOT_STATED for sample in samples),
+            "sex": tuple(sample.sex or NOT_STATED for sample in samples),
+            "age": tuple(age_band(sample.age_years) for sample in samples),
+        },
+        known_flaws=tuple(known_flaws.get(part.cohort.dataset_version.source, ())),
+    )
+
+
+def _described(task: Task, trained: TrainedModel) -> ReportedModel:
+    return ReportedModel(
+        task=task.name,
+        title=task.title,
+        variant=trained.variant,
+        model_version=f"{trained.task}/{trained.variant}",
+        demo=False,
+        intended_use=task.intended_use,
+        finding=task.finding,
+        operating_point=trained.operating_point,
+    )
+
+
+def _provenance(trained: TrainedModel) -> Provenance:
+    return Provenance(
+        run_id=trained.run_id,
+        git_commit=trained.git_commit,
+        git_dirty=trained.git_dirty,
+        weights_sha256=trained.weights_sha256,
+        model_sha256=trained.model_sha256,
+        parameters=trained.parameters,
+        seed=trained.seed,
+        dataset_version=trained.dataset_version,
+    )
+
+
+def _log(report: ValidationReport, run_id: str, folder: Path, tracking: Tracking) -> None:
+    at_ms = time.time_ns() // 1_000_000
+    tracking.log_values(run_id, report.test.metrics, prefix="test", at_ms=at_ms)
+    tracking.log_dataset(run_id, report.test.dataset_version, context="test")
+    for outside in report.external:
+        source = outside.dataset_version.source
+        tracking.log_values(run_id, outside.metrics, prefix=f"external.{source}", at_ms=at_ms)
+        tracking.log_dataset(run_id, outside.dataset_version, context=f"external.{source}")
+    tracking.log_folder(run_id, folder, to="validation")
+    auroc = next(value for value in report.test.metrics if value.name == "auroc")
+    logger.info("%s on test data: %s", report.model.variant, auroc)
