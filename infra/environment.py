@@ -10,6 +10,7 @@ NO_TELEMETRY = {
     "ITERATIVE_DO_NOT_TRACK": "1",
     "DVC_NO_ANALYTICS": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "TF_BUILD": "1",  # openvino_telemetry asks nothing else: only a CI machine keeps it from sending on import
 }
 
 QUIET_ENGINES = {
