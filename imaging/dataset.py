@@ -57,7 +57,8 @@ class _Stream(io.BytesIO):
         self._left -= 1
         if self._left < 0:
             raise UnreadableImage("The header has too many elements.", next_step="Export the image again.")
-        self.overran = size is not None and size > self._end - self.tell()
+        left = self._end - self.tell()
+        self.overran = size is not None and size > left and not (size == 8 and left == 0)  # else: the regular end
         return super().read(size)
 
 

@@ -103,18 +103,27 @@ def _differences(scan: _Scan, count: int) -> Ints:
     while done < count:
         if position >= end:
             raise unreadable("JPEG stream")
-        last = min(position + _CHUNK * 8, end)
-        ahead = _bits_at(scan.entropy, np.arange(position, last)) >> 16
-        starts, walked = _walk(steps[ahead].tobytes(), most=count - done)
-        differences[done : done + len(starts)] = _decoded(scan, np.array(starts, np.int64) + position, end=end)
-        done, position = done + len(starts), position + walked
+        first = position & ~7
+        ahead = _steps_ahead(scan.entropy[first >> 3 : (first >> 3) + _CHUNK + 2], steps)[: end - first]
+        starts, walked = _walk(ahead, begin=position - first, most=count - done)
+        differences[done : done + len(starts)] = _decoded(scan, np.array(starts, np.int64) + first, end=end)
+        done, position = done + len(starts), first + walked
     return differences
 
 
-def _walk(steps: bytes, *, most: int) -> tuple[list[int], int]:
+def _steps_ahead(entropy: NDArray[np.uint8], steps: NDArray[np.uint8]) -> bytes:
+    """For every bit of a stretch the length of the code, with its extra bits, that would begin there."""
+    words = (entropy[:-2].astype(np.uint32) << 16) | (entropy[1:-1].astype(np.uint32) << 8) | entropy[2:]
+    table = np.empty((len(words), 8), np.uint8)
+    for shift in range(8):
+        table[:, shift] = steps[(words >> (8 - shift)) & 0xFFFF]
+    return table.tobytes()
+
+
+def _walk(steps: bytes, *, begin: int, most: int) -> tuple[list[int], int]:
     """Where codes begin, each ``steps[position]`` behind the one before; and where the walk has left the stretch."""
     starts: list[int] = []
-    position, stop = 0, len(steps)
+    position, stop = begin, len(steps)
     while position < stop and len(starts) < most:
         starts.append(position)
         position += steps[position] or stop  # no such code: leave; it is noticed when decoded
