@@ -1,0 +1,109 @@
+"""A database, a store, manifests and films for the tests of serving."""
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from domain.access import Principal, UserRole
+from domain.codes import PNEUMONIA
+from domain.dataset import DatasetVersion
+from domain.identifiers import DEFAULT_TENANT, sha256_of
+from domain.intended_use import ImageAttributes, IntendedUse
+from domain.model_version import ModelManifest, OperatingPoint
+from domain.preprocessing import Preprocessing
+from imaging.limits import Limits
+from infra.db.session import Database
+from infra.objects import ObjectStore
+from serving.intake import Declared, Intake
+
+TENANT = DEFAULT_TENANT
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """An empty, migrated SQLite database."""
+    database = Database(f"sqlite:///{tmp_path / 'platform.db'}")
+    database.migrate()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> ObjectStore:
+    """An empty object store."""
+    return ObjectStore(tmp_path / "objects")
+
+
+@pytest.fixture
+def clinician() -> Principal:
+    """A clinician of the default tenant."""
+    return Principal(name="clinician", tenant=TENANT, role=UserRole.CLINICIAN)
+
+
+@pytest.fixture
+def intake(database: Database, objects: ObjectStore) -> Intake:
+    """Intake at the starter level."""
+    return Intake(
+        database=database,
+        objects=objects,
+        limits=Limits(max_bytes=2**20, max_pixels=10**6, min_side_px=32),
+        dicom_scope="basic",
+        pseudonym_key=b"p" * 32,
+    )
+
+
+@pytest.fixture
+def film() -> Callable[..., bytes]:
+    """Makes PNG films; the seed makes the difference."""
+
+    def make(seed: int = 0, *, rows: int = 64, columns: int = 48) -> bytes:
+        pixels = np.random.default_rng(seed).integers(0, 255, (rows, columns), dtype=np.uint8)
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, format="PNG")
+        return buffer.getvalue()
+
+    return make
+
+
+@pytest.fixture
+def declared() -> Callable[..., Declared]:
+    """Makes declarations inside the intended use, with changes."""
+
+    def make(**changes: Any) -> Declared:
+        stated = {"modality": "DX", "body_part_examined": "CHEST", "view_position": "PA", "age_years": 4.0}
+        patient_id = changes.pop("patient_id", "patient-1")
+        return Declared(ImageAttributes(**{**stated, **changes}), patient_id=patient_id, site="north")
+
+    return make
+
+
+@pytest.fixture
+def manifest() -> Callable[..., ModelManifest]:
+    """Makes manifests of task ``chest``, with changes."""
+
+    def make(**changes: Any) -> ModelManifest:
+        facts: dict[str, Any] = {
+            "task": "chest", "title": "Chest", "version": 1, "variant": "network-seed1", "demo": False,
+            "intended_use": IntendedUse(
+                statement="Pneumonia on frontal chest films of children.", modalities=frozenset({"DX", "CR"}),
+                body_parts=frozenset({"CHEST"}), view_positions=frozenset({"PA", "AP"}), max_age_years=18,
+            ),
+            "finding": PNEUMONIA, "preprocessing": Preprocessing(size_px=32),
+            "operating_point": OperatingPoint(threshold=0.4, rule="test", chosen_on="tune"),
+            "engine": "onnxruntime", "explains": True, "parameters": 1, "weights_sha256": sha256_of(b"w"),
+            "model_sha256": sha256_of(b"m"), "report_sha256": sha256_of(b"r"),
+            "dataset_version": DatasetVersion(
+                source="phantom", distribution="generated", digest=sha256_of(b"d"), synthetic=True, counts={},
+                excluded={}, shards={},
+            ),
+            "run_id": "run-1", "git_commit": "c" * 40, "git_dirty": False, "seed": 1, "performance": (),
+            "criteria": (), "reference_answers": (), "approver": "Dr Ada",
+        }  # fmt: skip
+        return ModelManifest(**{**facts, **changes})
+
+    return make
