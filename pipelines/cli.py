@@ -45,7 +45,8 @@ def lifecycle_run(
     """Run data, training, validation, packaging, serving, prediction, trace and monitoring, and print one table."""
     from pipelines import demo
 
-    demo.run(task=task, source=source, preset=preset, approver=approver, keep_serving=False)
+    request = demo.Request(task=task, source=source, preset=preset, approver=approver)
+    demo.run(request, keep_serving=False)
 
 
 @app.command("demo")
@@ -55,7 +56,8 @@ def demo_command(
     """The main job on its defaults; then MLflow, Prefect and the facade stay up until Ctrl-C."""
     from pipelines import demo
 
-    demo.run(task="chest_xray_pneumonia", source="", preset="demo", approver="demo", keep_serving=not once)
+    request = demo.Request(task="chest_xray_pneumonia", source="", preset="demo", approver="demo")
+    demo.run(request, keep_serving=not once)
 
 
 def main() -> None:

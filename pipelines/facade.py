@@ -47,6 +47,11 @@ class Facade:
         found: dict[str, Any] = self._request("GET", path).json()
         return found
 
+    def post(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
+        """Send a form; the answer as JSON. Raises as ``get`` does."""
+        found: dict[str, Any] = self._request("POST", path, data=dict(form)).json()
+        return found
+
     def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         try:
             answer = self.client.request(method, path, **arguments)
@@ -60,10 +65,16 @@ class Facade:
 
 
 @contextmanager
-def connect(url: str, *, user: str, password: str) -> Iterator[Facade]:
-    """A client with HTTP basic authentication, which goes to the facade and nowhere else."""
+def connect(url: str, *, user: str, password: str, with_token: bool) -> Iterator[Facade]:
+    """A client that signs in with HTTP basic, or fetches a token; it goes to the facade and nowhere else."""
     timeout = httpx.Timeout(_ANSWER_WITHIN_S + 10)
-    with httpx.Client(base_url=url, auth=(user, password), timeout=timeout, trust_env=False) as client:
+    with httpx.Client(base_url=url, timeout=timeout, trust_env=False) as client:
+        if with_token:
+            form = {"grant_type": "password", "username": user, "password": password}
+            token = Facade(client).post("/api/v1/token", form)["access_token"]
+            client.headers["Authorization"] = f"Bearer {token}"
+        else:
+            client.auth = httpx.BasicAuth(user, password)
         yield Facade(client)
 
 

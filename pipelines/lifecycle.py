@@ -1,7 +1,5 @@
 """The main job, a flow of flows: images → dataset version → trained → validated → promoted → served → traced → watched."""
 
-from collections.abc import Callable
-
 from prefect import flow
 
 from pipelines import facts, serving_steps
@@ -12,16 +10,17 @@ from pipelines.promotion_flow import promote
 from pipelines.steps import Steps
 from pipelines.training_flow import train
 from pipelines.validation_flow import validate
+from pipelines.walk import require_verified, walk_back
+from pipelines.wiring import offline
 
 
 @flow(name="lifecycle", validate_parameters=False)
-def lifecycle(choice: Choice, *, approver: str, announce: Callable[[str], None]) -> Steps:
-    """Run every step for one task.
+def lifecycle(choice: Choice, *, approver: str, steps: Steps) -> None:
+    """Run every step for one task; what each found is appended to ``steps``.
 
     Raises:
         FiducialError: a step refused; earlier steps keep their results and a second run reuses them.
     """
-    steps = Steps(announce)
     with steps.step("data") as results:
         results.append(choice.note)
         results += facts.of_datasets(ingest([choice.source, *choice.external]))
@@ -37,8 +36,9 @@ def lifecycle(choice: Choice, *, approver: str, announce: Callable[[str], None])
         answer = serving_steps.predict_test_film(choice)
         results += facts.of_prediction(answer)
     with steps.step("trace") as results:
-        results += serving_steps.verify_trace(answer)
+        links = walk_back(answer["prediction_id"], offline())[1]
+        require_verified(links)
+        results += facts.of_trace(links)
     with steps.step("monitoring") as results:
-        serving_steps.send_external_films(choice)
-        results += facts.of_monitoring(monitor(choice.task, sites=serving_steps.sites(choice)))
-    return steps
+        sites = serving_steps.send_external_films(choice)
+        results += facts.of_monitoring(monitor(choice.task, sites=sites))

@@ -44,11 +44,12 @@ def _prepare(chosen: argparse.Namespace) -> None:
 
 
 def _train(chosen: argparse.Namespace) -> None:
+    from models.tasks import get_task
     from models.training import train_task
 
     code = working_copy.recorded_code_version(Path.cwd())
     train_task(
-        chosen.task,
+        get_task(chosen.task),
         prepared=STORE / "prepared" / chosen.source,
         out=STORE / "checkpoints" / chosen.task,
         preset=chosen.preset,
@@ -61,16 +62,18 @@ def _train(chosen: argparse.Namespace) -> None:
 
 
 def _validate(chosen: argparse.Namespace) -> None:
+    from models.tasks import get_task
     from models.validation import validate_task
 
     validate_task(
-        chosen.task,
+        get_task(chosen.task),
         prepared=STORE / "prepared" / chosen.source,
         external=[STORE / "prepared" / source for source in chosen.external],
         checkpoints=STORE / "checkpoints" / chosen.task,
         reports=STORE / "reports" / chosen.task,
         predictions=STORE / "predictions" / chosen.task,
         tracking=offline().tracking,
+        known_flaws={name: get_source(name).card.known_flaws for name in (chosen.source, *chosen.external)},
     )
 
 
