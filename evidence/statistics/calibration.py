@@ -170,18 +170,24 @@ def _logistic_regression(
 ) -> tuple[list[float], list[float]]:
     """Maximum-likelihood coefficients and standard errors by Newton's method; design (n, k), offset (n,)."""
     beta = np.zeros(design.shape[1])
+    likelihood = _log_likelihood(offset, truth)
     for _ in range(100):
         mean = 1.0 / (1.0 + np.exp(-np.clip(offset + design @ beta, -500.0, 500.0)))
         information = (design * (mean * (1.0 - mean))[:, None]).T @ design
-        if np.linalg.cond(information) > 1e12:
+        if np.linalg.cond(information) > 1e12 or likelihood > -1e-6:  # all the same, or perfectly separated
             break
         step = np.linalg.solve(information, design.T @ (truth - mean))
-        # Halve long steps: Newton overshoots when the probabilities are extreme.
-        beta = beta + step * min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-300))
-        if float(np.abs(step).max()) < 1e-10:
-            errors = np.sqrt(np.diag(np.linalg.inv(information)))
-            return [float(b) for b in beta], [float(e) for e in errors]
+        if float(np.abs(step).max()) < 1e-8:
+            return beta.tolist(), np.sqrt(np.diag(np.linalg.inv(information))).tolist()
+        # Newton overshoots where probabilities are extreme: halve the step until the fit is no worse.
+        while (next_likelihood := _log_likelihood(offset + design @ (beta + step), truth)) < likelihood - 1e-12:
+            step = step / 2.0
+        beta, likelihood = beta + step, next_likelihood
     raise NotEstimable(
         "No finite calibration line fits these probabilities.",
         next_step="They separate the classes perfectly, or are all the same.",
     )
+
+
+def _log_likelihood(logits: NDArray[np.float64], truth: Labels) -> float:
+    return float(-np.logaddexp(0.0, np.where(truth, -logits, logits)).sum())

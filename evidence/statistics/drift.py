@@ -55,9 +55,7 @@ def kolmogorov_smirnov(reference: ArrayLike, current: ArrayLike) -> tuple[NDArra
     if min(len(before), len(now)) == 0:
         raise TooFewSamples("A window of no samples cannot be compared.", next_step="Wait for predictions.")
     distances, last_of_ties = _distances(before, now)
-    if len(before) * len(now) <= EXACT_UP_TO:
-        return distances, _exact_p(distances, last_of_ties, n=len(before), m=len(now))
-    return distances, _limit_p(distances * np.sqrt(len(before) * len(now) / (len(before) + len(now))))
+    return distances, _p_values(distances, last_of_ties, n=len(before), m=len(now))
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -105,6 +103,14 @@ def _distances(before: Columns, now: Columns) -> tuple[NDArray[np.float64], NDAr
     gap = np.cumsum(np.where(is_reference, len(now), -len(before)), axis=1)
     distances = np.abs(np.where(last_of_ties, gap, 0)).max(axis=1)
     return distances / (len(before) * len(now)), last_of_ties
+
+
+def _p_values(
+    distances: NDArray[np.float64], last_of_ties: NDArray[np.bool_], *, n: int, m: int
+) -> NDArray[np.float64]:
+    if n * m <= EXACT_UP_TO:
+        return _exact_p(distances, last_of_ties, n=n, m=m)
+    return _limit_p(distances * np.sqrt(n * m / (n + m)))
 
 
 def _exact_p(distances: NDArray[np.float64], last_of_ties: NDArray[np.bool_], *, n: int, m: int) -> NDArray[np.float64]:
