@@ -35,8 +35,8 @@ def choose(task_name: str, *, requested: str, preset: str, mirror: Path | None, 
     if not is_here(get_source(source), mirror=mirror, raw=raw):
         raise DistributionMissing(
             f"The files of {source} are not here.",
-            next_step=f"Set FIDUCIAL_DATA_MIRROR to a folder that holds {source}/, or run `fiducial data fetch {source}`, "
-            f"or use the phantom: --source {task.substitute}.",
+            next_step=f"Set FIDUCIAL_DATA_MIRROR to a folder that holds {source}/, "
+            f"or run `fiducial data fetch {source}`, or use the phantom: --source {task.substitute}.",
         )
     external = task.substitute_externals if get_source(source).card.synthetic else task.external_sources
     external = tuple(name for name in external if is_here(get_source(name), mirror=mirror, raw=raw))

@@ -1,10 +1,11 @@
 """The ``fiducial`` command. Nothing heavy is imported before a command needs it: ``fiducial --help`` answers at once.
 
-Exit codes: 0 done · 1 unexpected · 2 bad input or usage · 3 not found · 4 refused by a rule · 5 dataset does not meet its
-checks · 6 bytes are not what was recorded · 7 a part does not answer (``domain/errors.py``).
+Exit codes: 0 done · 1 unexpected · 2 bad input or usage · 3 not found · 4 refused by a rule · 5 a dataset does not
+meet its checks · 6 bytes are not what was recorded · 7 a part does not answer (``domain/errors.py``).
 """
 
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -19,26 +20,26 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    epilog="Exit codes: 0 done, 1 unexpected, 2 bad input, 3 not found, 4 refused, 5 data problem, 6 integrity, 7 unavailable.",
+    epilog="Exit codes: 0 done, 1 unexpected, 2 bad input, 3 not found, 4 refused by a rule, 5 dataset fails its checks, "
+    "6 bytes are not what was recorded, 7 a part does not answer.",
 )
 app.add_typer(commands_data.app, name="data")
 lifecycle = typer.Typer(help="The main job.", no_args_is_help=True)
 app.add_typer(lifecycle, name="lifecycle")
 
-for command in (commands_models.train, commands_models.compare, commands_models.validate, commands_models.package):
-    app.command()(command)
-for command in (commands_models.promote, commands_platform.serve, commands_platform.predict, commands_platform.trace):
-    app.command()(command)
-for command in (commands_platform.monitor, commands_platform.doctor):
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    commands_models.train, commands_models.compare, commands_models.validate, commands_models.package,
+    commands_models.promote, commands_platform.serve, commands_platform.predict, commands_platform.trace,
+    commands_platform.monitor, commands_platform.doctor,
+)  # fmt: skip
+for command in _COMMANDS:
     app.command()(command)
 
 
 @lifecycle.command("run")
 def lifecycle_run(
     task: Annotated[str, typer.Option(help="A file in models/tasks.")] = "chest_xray_pneumonia",
-    source: Annotated[
-        str, typer.Option(help="A file in data/sources; empty: the task's own when its files are here.")
-    ] = "",
+    source: Annotated[str, typer.Option(help="A file in data/sources; empty: the task's own, else its phantom.")] = "",
     preset: Annotated[str, typer.Option(help="Training preset of the task.")] = "demo",
     approver: Annotated[str, typer.Option(help="Who approves the promotion.")] = "demo",
 ) -> None:

@@ -63,7 +63,7 @@ def prepare_source(source: SourceName) -> None:
     from pipelines.wiring import PROJECT, offline
 
     working_copy.refresh(offline().copy, project=PROJECT)
-    working_copy.add_sources(offline().copy, (source,))
+    working_copy.schedule(offline().copy, (source,))
     offline().reproduce(f"obtain@{source}")
     offline().reproduce(f"prepare@{source}")
     _print_version(offline().store("prepared", source))
@@ -75,6 +75,22 @@ def verify(source: SourceName) -> None:
     from pipelines.wiring import offline
 
     _print_version(offline().store("prepared", source))
+
+
+def prepare_in_copy(task: str, *, source: str, preset: str) -> None:
+    """Choose a task's sources, bring the working copy up to date, and prepare them."""
+    from pipelines import working_copy
+    from pipelines.choice import choose
+    from pipelines.wiring import PROJECT, offline
+
+    root = offline()
+    choice = choose(task, requested=source, preset=preset, mirror=root.settings.data_mirror, raw=root.store("raw"))
+    typer.echo(choice.note)
+    working_copy.refresh(root.copy, project=PROJECT)
+    working_copy.choose(root.copy, task=task, source=choice.source, external=choice.external, preset=preset)
+    for name in (choice.source, *choice.external):
+        root.reproduce(f"obtain@{name}")
+        root.reproduce(f"prepare@{name}")
 
 
 def _digests(given: list[str]) -> dict[str, Sha256]:

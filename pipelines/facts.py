@@ -34,8 +34,8 @@ def _dataset(version: DatasetVersion) -> str:
 def of_training(trained: "Sequence[TrainedModel]") -> list[str]:
     """One line for each variant: its weights, and its AUROC on tuning data."""
     return [
-        f"{model.variant}: weights {model.weights_sha256[:12]}, {model.parameters:,} parameters, {model.seconds:.0f} s, "
-        + ", ".join(_value(value) for value in model.tuning if value.name == "auroc")
+        f"{model.variant}: weights {model.weights_sha256[:12]}, {model.parameters:,} parameters, "
+        f"{model.seconds:.0f} s, " + ", ".join(_value(value) for value in model.tuning if value.name == "auroc")
         for model in trained
     ]
 
@@ -111,7 +111,8 @@ def of_monitoring(watch: "Watch") -> list[str]:
     return [
         f"data drift {'FOUND' if watch.data.drifted else 'not found'} at {where}: {len(drifted)} of "
         f"{len(watch.data.features)} features ({watch.data.test}, α = {watch.data.alpha:g}, current n = "
-        f"{watch.data.n_current}, reference n = {watch.data.n_reference}, {watch.dataset_version}, {watch.model_version})",
+        f"{watch.data.n_current}, reference n = {watch.data.n_reference}, {watch.dataset_version}, "
+        f"{watch.model_version})",
         f"prediction drift {'FOUND' if watch.predictions.drifted else 'not found'}",
         f"false alarms on same-distribution windows: {alarms.value:.1%} ({alarms.level:.0%} CI {alarms.low:.1%}–"
         f"{alarms.high:.1%}, {alarms.n} resamples)",

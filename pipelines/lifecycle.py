@@ -1,4 +1,4 @@
-"""The main job, a flow of flows: images → dataset version → trained → validated → promoted → served → traced → watched."""
+"""The main job, a flow of flows: images → dataset → trained → validated → promoted → served → traced → watched."""
 
 from prefect import flow
 

@@ -7,6 +7,8 @@ criterion of its task; another network that meets them is a challenger for a sha
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from models.packaging import PackagedBento, build_bento
+
 from domain.audit import AuditAction, AuditEvent
 from domain.errors import CriteriaNotMet
 from domain.model_version import ModelManifest
@@ -15,7 +17,6 @@ from evidence.record import ValidationReport
 from infra.db.session import UnitOfWork
 from models import registry
 from models.checkpoints import TrainedModel
-from models.packaging import PackagedBento, build_bento
 from models.tasks import get_task
 from pipelines.results import read_reports, read_trained
 from pipelines.wiring import Offline

@@ -1,4 +1,4 @@
-"""The servers of this installation: MLflow and Prefect for engineers, the online platform for clinicians. On loopback."""
+"""The servers of this installation, on loopback: MLflow and Prefect for engineers, the platform for clinicians."""
 
 import signal
 from collections.abc import Callable

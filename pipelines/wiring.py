@@ -1,4 +1,4 @@
-"""The offline composition root: the one place below ``pipelines`` that reads settings and builds the parts from them."""
+"""The offline composition root: the one place below ``pipelines`` that reads settings and builds parts from them."""
 
 import os
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.versions import Workspace
+
 from domain.identifiers import Tenant
 from infra.db.session import Database
 from infra.environment import process_environment

@@ -72,7 +72,15 @@ def choose(copy: Path, *, task: str, source: str, external: tuple[str, ...], pre
         raise UnknownTask(f"params.yaml schedules no task {task!r}.", next_step="Add a line for it below 'tasks'.")
     chosen = {"source": source, "external": list(external), "preset": preset}
     params["tasks"][task] = {**params["tasks"][task], **chosen}
-    params["sources"] = sorted({*params["sources"], source, *external})
+    path.write_text(yaml.safe_dump(params, sort_keys=False))
+    schedule(copy, (source, *external))
+
+
+def schedule(copy: Path, sources: tuple[str, ...]) -> None:
+    """Add sources to those that the copy's ``params.yaml`` schedules."""
+    path = copy / "params.yaml"
+    params: dict[str, Any] = yaml.safe_load(path.read_text())
+    params["sources"] = sorted({*params["sources"], *sources})
     path.write_text(yaml.safe_dump(params, sort_keys=False))
 
 
