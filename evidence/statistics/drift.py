@@ -43,6 +43,27 @@ def two_sample(
     )
 
 
+def any_drifted(reference: ArrayLike, current: ArrayLike, *, alpha: float) -> bool:
+    """Whether ``two_sample`` would call any column of (n, k) against (m, k) drifted, at a fraction of the cost.
+
+    Holm rejects something exactly when the smallest p-value is at most alpha / k; and among columns without ties the
+    smallest p-value belongs to the largest statistic, so only that one and the columns with ties need a p-value.
+
+    Raises:
+        TooFewSamples: a window is empty.
+        NotEstimable: a value is not finite.
+    """
+    before, now = _columns(reference), _columns(current)
+    _require_rows(before, now)
+    distances, last_of_ties = _distances(before, now)
+    untied = last_of_ties.all(axis=1)
+    wanted = ~untied
+    if untied.any():
+        wanted[np.argmax(np.where(untied, distances, -1.0))] = True
+    p = _p_values(distances[wanted], last_of_ties[wanted], n=len(before), m=len(now))
+    return bool(p.min() <= alpha / len(distances))
+
+
 def kolmogorov_smirnov(reference: ArrayLike, current: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Two-sided statistics D (k,) and p-values (k,) for the columns of (n, k) and (m, k), or for (n,) and (m,) with k
     = 1.
@@ -52,8 +73,7 @@ def kolmogorov_smirnov(reference: ArrayLike, current: ArrayLike) -> tuple[NDArra
         NotEstimable: a value is not finite.
     """
     before, now = _columns(reference), _columns(current)
-    if min(len(before), len(now)) == 0:
-        raise TooFewSamples("A window of no samples cannot be compared.", next_step="Wait for predictions.")
+    _require_rows(before, now)
     distances, last_of_ties = _distances(before, now)
     return distances, _p_values(distances, last_of_ties, n=len(before), m=len(now))
 
@@ -88,6 +108,11 @@ def pooled_components(reference: ArrayLike, current: ArrayLike, *, count: int) -
 def _columns(values: ArrayLike) -> Columns:
     array = as_scores(values)
     return array[:, None] if array.ndim == 1 else array
+
+
+def _require_rows(before: Columns, now: Columns) -> None:
+    if min(len(before), len(now)) == 0:
+        raise TooFewSamples("A window of no samples cannot be compared.", next_step="Wait for predictions.")
 
 
 def _distances(before: Columns, now: Columns) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
