@@ -129,16 +129,23 @@ def _by_look(dataset: bytes) -> TransferSyntax:
 def _read(data: bytes, *, start: int, transfer_syntax: TransferSyntax) -> ParsedDataset:
     found: list[tuple[BaseTag, str | None, int]] = []
 
+    stream = _Stream(data)
+    stream.seek(start)
+    places: dict[BaseTag, int] = {}
+
     def is_pixel_data(tag: BaseTag, vr: str | None, length: int) -> bool:
+        if stream.tell() < start + 8:  # pydicom looks at the first tag before it reads it
+            return False
+        # An element twice is two answers to one question, such as whose image this is (PS3.5 7.1).
+        if places.setdefault(tag, stream.tell()) != stream.tell():
+            raise UnreadableImage("An element occurs twice.", next_step="Export the image again.")
         reached = bool(tag.group >= 0x7FE0)
         if reached:
             found.append((tag, vr, length))
         return reached
 
-    stream = _Stream(data)
-    stream.seek(start)
     ds = read_dataset(stream, transfer_syntax.implicit_vr, transfer_syntax.little_endian, stop_when=is_pixel_data)
-    if not found and stream.overran:
+    if not found and (stream.overran or "SOPClassUID" not in ds):
         raise unreadable("DICOM header")
     if not found or found[-1][0] != 0x7FE00010:
         raise UnsupportedImageKind("The DICOM object carries no pixel data.", next_step="Send an image object.")

@@ -1,5 +1,8 @@
 """Does the pixel data fit the header? Checked by lengths and stream headers, so that decoding cannot run away."""
 
+import struct
+from itertools import pairwise
+
 from domain.errors import UnreadableImage, UnsupportedFormat
 from imaging.boundary import unreadable
 from imaging.codestream import CodestreamSize, jpeg2000_size, jpeg_size
@@ -73,6 +76,10 @@ def _compare(size: CodestreamSize, header: PixelHeader) -> None:
 
 
 def _check_rle(stream: bytes, header: PixelHeader) -> None:
-    segments = int.from_bytes(stream[:4], "little")
-    if len(stream) < _RLE_HEADER or segments != header.samples_per_pixel * header.bits_allocated // 8:
+    """PS3.5 G.5: the number of segments and where each begins, one behind the other."""
+    count, *offsets = struct.unpack_from("<16I", stream.ljust(_RLE_HEADER, b"\0"))
+    used = [*offsets[:count], len(stream)]
+    if count != header.samples_per_pixel * header.bits_allocated // 8 or used[0] < _RLE_HEADER:
+        raise unreadable("RLE stream")
+    if any(begin >= end for begin, end in pairwise(used)):
         raise unreadable("RLE stream")
