@@ -148,7 +148,7 @@ def build_gateway(
             Address("/readyz", _readyz),
             Address("/metrics", _metrics),
         ],
-        exception_handlers={FiducialError: gateway.on_problem},
+        exception_handlers={FiducialError: gateway.on_problem, Exception: gateway.on_problem},
         lifespan=_lifespan_of(gateway),
     )
 
