@@ -1,0 +1,162 @@
+"""The commands of compose.yaml, started as processes on this machine: the same words, other ports and folders."""
+
+import base64
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+
+ROOT = Path(__file__).resolve().parents[2]
+HEALTH_CHECK = ROOT / "deploy/images/healthcheck.py"
+PORTS = {"8000": "FIDUCIAL_API_PORT", "8010": "FIDUCIAL_GATEWAY_PORT", "5000": "", "4200": ""}
+READY_WITHIN_S = 120
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Host:
+    """Where the parts of the compose file live on this machine."""
+
+    home: Path
+    ports: Mapping[str, int]
+    database_url: str
+
+    def here(self, text: str) -> str:
+        """A word of the compose file, moved to this machine."""
+        text = re.sub(r"^postgresql\+psycopg://.*", self.database_url, text)
+        text = text.replace("/var/lib/fiducial", str(self.home)).replace("0.0.0.0", "127.0.0.1")  # noqa: S104
+        text = re.sub(r"//(?:facade|gateway|mlflow|prefect):", "//127.0.0.1:", text)
+        for port, moved in self.ports.items():
+            text = re.sub(rf"(?<!\d){port}(?!\d)", str(moved), text)
+        return text
+
+    def environment(self, service: Mapping[str, Any]) -> dict[str, str]:
+        moved = {name: str(self.ports[port]) for port, name in PORTS.items() if name}
+        stated = {name: self.here(str(value)) for name, value in service["environment"].items()}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("FIDUCIAL_")}
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        return {**inherited, **stated, **moved, "FIDUCIAL_SERVICES_PORT": "0", "PATH": path, "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, dict[str, Any]]:
+    text = (ROOT / "compose.yaml").read_text()
+    filled = re.sub(r"\$\{\w+(?::-([^}]*))?[^}]*\}", lambda found: found.group(1) or "secret", text)
+    loaded: dict[str, dict[str, Any]] = yaml.safe_load(filled)["services"]
+    return loaded
+
+
+@pytest.fixture
+def host(tmp_path: Path, postgresql_url: str) -> Host:
+    return Host(home=tmp_path, ports={port: free_port() for port in PORTS}, database_url=postgresql_url)
+
+
+@contextmanager
+def started(name: str, service: Mapping[str, Any], host: Host) -> Iterator[subprocess.Popen[bytes]]:
+    """The service's own command as a process; ready, where it says how that is asked; ended with the block."""
+    log = host.home / f"{name}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [host.here(word) for word in service["command"]],
+            cwd=ROOT, env=host.environment(service), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+        )  # fmt: skip
+    try:
+        wait_until_well(name, service, host, process)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def wait_until_well(name: str, service: Mapping[str, Any], host: Host, process: subprocess.Popen[bytes]) -> None:
+    check = service["healthcheck"].get("test")
+    deadline = time.monotonic() + READY_WITHIN_S
+    while check and subprocess.run([sys.executable, str(HEALTH_CHECK), host.here(check[-1])], stderr=-3).returncode:
+        log = (host.home / f"{name}.log").read_text()
+        assert process.poll() is None, f"{name} ended\n{log[-3000:]}"
+        assert time.monotonic() < deadline, f"{name} is not well after {READY_WITHIN_S} s\n{log[-3000:]}"
+        time.sleep(0.3)
+
+
+def film() -> bytes:
+    rows = np.linspace(40, 210, 256, dtype=np.uint8)
+    stream = BytesIO()
+    Image.fromarray(np.tile(rows[:, None], (1, 256))).save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def signed_in(facade: str, home: Path) -> dict[str, str]:
+    """A bearer token for the generated password: the compose file's level is enhanced."""
+    password = (home / "secrets/clinician.password").read_text().strip()
+    form = {"username": "clinician", "password": password}
+    answer = httpx.post(f"{facade}/api/v1/token", data=form, trust_env=False).raise_for_status()
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+def test_facade_gateway_worker_and_services_answer_a_study(services: dict[str, dict[str, Any]], host: Host) -> None:
+    facade = f"http://127.0.0.1:{host.ports['8000']}"
+    declared = {"modality": "DX", "body_part_examined": "CHEST", "view_position": "PA", "patient_id": "4711"}
+    with (
+        started("facade", services["facade"], host),
+        started("gateway", services["gateway"], host),
+        started("worker", services["worker"], host),
+        started("services", services["services"], host),
+    ):
+        answer = httpx.post(
+            f"{facade}/api/v1/studies", params={"wait": 30}, headers=signed_in(facade, host.home), data=declared,
+            files={"files": ("film.png", film(), "image/png")}, timeout=60, trust_env=False,
+        )  # fmt: skip
+    assert answer.status_code == 200, answer.text
+    (prediction,) = answer.json()["predictions"]
+    assert prediction["state"] == "done"
+    assert prediction["demo"] is True
+
+
+def test_nobody_is_let_in_without_a_token(services: dict[str, dict[str, Any]], host: Host) -> None:
+    with started("facade", services["facade"], host):
+        basic = {"Authorization": "Basic " + base64.b64encode(b"clinician:clinician").decode()}
+        address = f"http://127.0.0.1:{host.ports['8000']}/api/v1/worklist"
+        statuses = [httpx.get(address, headers=headers, trust_env=False).status_code for headers in ({}, basic)]
+    assert statuses == [401, 401]
+
+
+def test_mlflow_answers_to_its_own_names_only(services: dict[str, dict[str, Any]], host: Host) -> None:
+    port = host.ports["5000"]
+    address = f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/search?max_results=1"
+    with started("mlflow", services["mlflow"], host):
+        hosts = (f"mlflow:{port}", f"127.0.0.1:{port}", "attacker.example")
+        statuses = [httpx.get(address, headers={"Host": h}, trust_env=False, timeout=30).status_code for h in hosts]
+    assert statuses == [200, 200, 403]
+
+
+def test_a_prefect_worker_reports_to_the_prefect_server(services: dict[str, dict[str, Any]], host: Host) -> None:
+    api = f"http://127.0.0.1:{host.ports['4200']}/api"
+    with started("prefect", services["prefect"], host), started("prefect-worker", services["prefect-worker"], host):
+        deadline = time.monotonic() + READY_WITHIN_S
+        online: list[str] = []
+        while not online and time.monotonic() < deadline:
+            answer = httpx.post(f"{api}/work_pools/fiducial/workers/filter", json={}, trust_env=False, timeout=30)
+            online = [worker["name"] for worker in answer.json()] if answer.status_code == httpx.codes.OK else []
+            time.sleep(0.5)
+    assert online
