@@ -6,6 +6,8 @@ Trenkler, Comput Stat Data Anal 20:185, 1995; as R's ``ks.test``). It assumes in
 patient make it too small.
 """
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -18,6 +20,28 @@ EXACT_UP_TO = (
 )
 TEST_NAME = "Kolmogorov–Smirnov two-sample, exact, Holm-adjusted"
 Columns = NDArray[np.float64]
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Gaps:
+    """How far apart the distribution functions of k columns of windows of n and m samples lie.
+
+    ``widest`` (k,) is n·m·D as an integer, ``place`` (k,) the place in pooled order, from 1, where it is found, and
+    ``last_of_ties`` (k, n + m) says whether the value at a place is the last of its equals.
+    """
+
+    n: int
+    m: int
+    widest: NDArray[np.int64]
+    place: NDArray[np.int64]
+    last_of_ties: NDArray[np.bool_]
+
+    def of(self, columns: NDArray[np.bool_]) -> "_Gaps":
+        """Only some of the columns."""
+        return replace(
+            self, widest=self.widest[columns], place=self.place[columns], last_of_ties=self.last_of_ties[columns]
+        )
 
 
 def two_sample(
@@ -46,8 +70,9 @@ def two_sample(
 def any_drifted(reference: ArrayLike, current: ArrayLike, *, alpha: float) -> bool:
     """Whether ``two_sample`` would call any column of (n, k) against (m, k) drifted, at a fraction of the cost.
 
-    Holm rejects something exactly when the smallest p-value is at most alpha / k; and among columns without ties the
-    smallest p-value belongs to the largest statistic, so only that one and the columns with ties need a p-value.
+    Holm rejects something exactly when the smallest p-value is at most alpha / k. A column's p-value is at least the
+    chance of a gap as wide at the one place where its gap is widest, which is hypergeometric; only columns for which
+    that chance is small need the whole computation.
 
     Raises:
         TooFewSamples: a window is empty.
@@ -55,18 +80,14 @@ def any_drifted(reference: ArrayLike, current: ArrayLike, *, alpha: float) -> bo
     """
     before, now = _columns(reference), _columns(current)
     _require_rows(before, now)
-    distances, last_of_ties = _distances(before, now)
-    untied = last_of_ties.all(axis=1)
-    wanted = ~untied
-    if untied.any():
-        wanted[np.argmax(np.where(untied, distances, -1.0))] = True
-    p = _p_values(distances[wanted], last_of_ties[wanted], n=len(before), m=len(now))
-    return bool(p.min() <= alpha / len(distances))
+    gaps = _gaps(before, now)
+    bound = alpha / len(gaps.widest)
+    doubtful = _chance_at_widest(gaps) <= bound
+    return bool(doubtful.any() and (_p_values(gaps.of(doubtful)) <= bound).any())
 
 
-def kolmogorov_smirnov(reference: ArrayLike, current: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Two-sided statistics D (k,) and p-values (k,) for the columns of (n, k) and (m, k), or for (n,) and (m,) with k
-    = 1.
+def kolmogorov_smirnov(reference: ArrayLike, current: ArrayLike) -> tuple[Vector, Vector]:
+    """Two-sided statistics D (k,) and p-values (k,) for columns of (n, k) and (m, k), or for (n,) and (m,): k = 1.
 
     Raises:
         TooFewSamples: a window is empty.
@@ -74,11 +95,11 @@ def kolmogorov_smirnov(reference: ArrayLike, current: ArrayLike) -> tuple[NDArra
     """
     before, now = _columns(reference), _columns(current)
     _require_rows(before, now)
-    distances, last_of_ties = _distances(before, now)
-    return distances, _p_values(distances, last_of_ties, n=len(before), m=len(now))
+    gaps = _gaps(before, now)
+    return gaps.widest / (gaps.n * gaps.m), _p_values(gaps)
 
 
-def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+def holm(p_values: ArrayLike) -> Vector:
     """Holm's step-down adjusted p-values (k,), Scand J Stat 6:65 (1979): compare each with alpha itself."""
     p = as_scores(p_values)
     order = np.argsort(p, kind="stable")
@@ -115,53 +136,58 @@ def _require_rows(before: Columns, now: Columns) -> None:
         raise TooFewSamples("A window of no samples cannot be compared.", next_step="Wait for predictions.")
 
 
-def _distances(before: Columns, now: Columns) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """D of each column, and for each place in the pooled order whether the value there ends a run of ties: (k,), (k, n
-    + m).
-    """
+def _gaps(before: Columns, now: Columns) -> _Gaps:
     pooled = np.concatenate([before, now]).T
     order = np.argsort(pooled, axis=1, kind="stable")
     ordered = np.take_along_axis(pooled, order, axis=1)
     last_of_ties = np.append(np.diff(ordered, axis=1) != 0, np.ones((len(ordered), 1), dtype=bool), axis=1)
-    is_reference = order < len(before)
     # Integers, so that equal distances are equal and not one rounding apart.
-    gap = np.cumsum(np.where(is_reference, len(now), -len(before)), axis=1)
-    distances = np.abs(np.where(last_of_ties, gap, 0)).max(axis=1)
-    return distances / (len(before) * len(now)), last_of_ties
+    gap = np.cumsum(np.where(order < len(before), len(now), -len(before)), axis=1)
+    gap = np.abs(np.where(last_of_ties, gap, 0))
+    return _Gaps(len(before), len(now), gap.max(axis=1), gap.argmax(axis=1) + 1, last_of_ties)
 
 
-def _p_values(
-    distances: NDArray[np.float64], last_of_ties: NDArray[np.bool_], *, n: int, m: int
-) -> NDArray[np.float64]:
-    if n * m <= EXACT_UP_TO:
-        return _exact_p(distances, last_of_ties, n=n, m=m)
-    return _limit_p(distances * np.sqrt(n * m / (n + m)))
+def _chance_at_widest(gaps: _Gaps) -> Vector:
+    """Probability (k,) of a gap at least as wide at the place of the widest gap: a lower bound of the p-value."""
+    from scipy.stats import hypergeom  # late: it costs a second, and most callers do not come here
+
+    total, drawn = gaps.n + gaps.m, gaps.place
+    # Of the first ``drawn`` pooled values x are the reference's; the gap is x·(n + m) − drawn·n.
+    at_least = -((-gaps.widest - drawn * gaps.n) // total)
+    at_most = (drawn * gaps.n - gaps.widest) // total
+    chance: Vector = hypergeom.sf(at_least - 1, total, gaps.n, drawn) + hypergeom.cdf(at_most, total, gaps.n, drawn)
+    return chance
 
 
-def _exact_p(distances: NDArray[np.float64], last_of_ties: NDArray[np.bool_], *, n: int, m: int) -> NDArray[np.float64]:
-    """Probability that a random path from (0, 0) to (n, m) leaves the band |i/n − j/m| < D at a place where no tie
-    hides it.
+def _p_values(gaps: _Gaps) -> Vector:
+    if gaps.n * gaps.m <= EXACT_UP_TO:
+        return _exact_p(gaps)
+    return _limit_p(gaps.widest / np.sqrt(float(gaps.n) * gaps.m * (gaps.n + gaps.m)))
+
+
+def _exact_p(gaps: _Gaps) -> Vector:
+    """Probability that a random path from (0, 0) to (n, m) leaves the band |i/n − j/m| < D where no tie hides it.
 
     ``outside[:, i]`` is that probability for paths that have reached (i, step − i); all columns advance together.
     """
-    short, long = min(n, m), max(n, m)  # the band is symmetric; the shorter side makes the shorter vector
-    reached = np.rint(distances * n * m)[:, None]
-    outside = np.zeros((len(distances), short + 1))
-    for step in range(1, n + m + 1):
+    short, long = sorted((gaps.n, gaps.m))  # the band is symmetric; the shorter side makes the shorter vector
+    widest = gaps.widest[:, None]
+    outside = np.zeros((len(widest), short + 1))
+    for step in range(1, short + long + 1):
         first, last = max(0, step - long), min(short, step)
         i = np.arange(first, last + 1)
         came_from_below = i / step
         moved = (1.0 - came_from_below) * outside[:, first : last + 1]
         moved[:, i > 0] += came_from_below[i > 0] * outside[:, max(first - 1, 0) : last]
-        beyond = (np.abs(i * long - (step - i) * short)[None, :] >= reached) & last_of_ties[:, step - 1, None]
+        beyond = (np.abs(i * long - (step - i) * short)[None, :] >= widest) & gaps.last_of_ties[:, step - 1, None]
         moved[beyond] = 1.0
         outside[:, first : last + 1] = moved
     return np.clip(outside[:, short], 0.0, 1.0)
 
 
-def _limit_p(scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+def _limit_p(scaled: Vector) -> Vector:
     """Kolmogorov's limit distribution, upper tail."""
     from scipy.special import kolmogorov  # late: scipy costs 0.3 s and small windows do not need it
 
-    p: NDArray[np.float64] = kolmogorov(scaled)
+    p: Vector = kolmogorov(scaled)
     return p
