@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from domain.errors import UnknownModelVersion, UnknownRun
-from models.tracking import MODEL_NAME, Tracking
+from models.tracking import MODEL_NAME, Tracking, mlflow
 
 Alias = Literal["challenger", "champion"]
 
@@ -17,18 +17,15 @@ def register(tracking: Tracking, *, task: str, run_id: str, tags: Mapping[str, s
     Raises:
         UnknownRun: there is no such run, or it logged no model.
     """
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
     client = tracking.client
     known = client.search_model_versions(f"name='{task}' and run_id='{run_id}'")
     if known:
         return max(int(version.version) for version in known)
-    mlflow.set_tracking_uri(tracking.uri)
-    mlflow.set_registry_uri(tracking.uri)
     try:
-        version = int(mlflow.register_model(f"runs:/{run_id}/{MODEL_NAME}", task, tags=dict(tags or {})).version)
-    except MlflowException as error:
+        version = int(
+            tracking.fluent().register_model(f"runs:/{run_id}/{MODEL_NAME}", task, tags=dict(tags or {})).version
+        )
+    except mlflow().MlflowException as error:
         raise UnknownRun(f"MLflow has no model of run {run_id}.", next_step="Train the task again.") from error
     return version
 
@@ -39,11 +36,9 @@ def set_alias(tracking: Tracking, *, task: str, alias: Alias, version: int) -> N
     Raises:
         UnknownModelVersion: there is no such version.
     """
-    from mlflow.exceptions import MlflowException
-
     try:
         tracking.client.set_registered_model_alias(task, alias, str(version))
-    except MlflowException as error:
+    except mlflow().MlflowException as error:
         raise UnknownModelVersion(
             f"There is no version {version} of {task}.", next_step="`fiducial promote` registers one."
         ) from error
@@ -51,11 +46,9 @@ def set_alias(tracking: Tracking, *, task: str, alias: Alias, version: int) -> N
 
 def version_with(tracking: Tracking, *, task: str, alias: Alias) -> int | None:
     """The version an alias points at, or ``None``."""
-    from mlflow.exceptions import MlflowException
-
     try:
         return int(tracking.client.get_model_version_by_alias(task, alias).version)
-    except MlflowException:
+    except mlflow().MlflowException:
         return None
 
 
@@ -65,9 +58,7 @@ def run_of(tracking: Tracking, *, task: str, version: int) -> str:
     Raises:
         UnknownModelVersion: there is no such version.
     """
-    from mlflow.exceptions import MlflowException
-
     try:
         return str(tracking.client.get_model_version(task, str(version)).run_id)
-    except MlflowException as error:
+    except mlflow().MlflowException as error:
         raise UnknownModelVersion(f"There is no version {version} of {task}.") from error

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import distributions, version
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +26,17 @@ MODEL_NAME = "model"  # of the logged model in a run
 ENVIRONMENT_FILE = "environment.txt"
 _SERVING_PACKAGES = ("numpy", "onnx", "onnxruntime")
 _PARTS = ("code", "data", "parameters", "results")
+
+
+def mlflow() -> ModuleType:
+    """MLflow, imported when it is first needed (2 s)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of type hints in its own code
+        import mlflow
+        import mlflow.onnx
+        import mlflow.pyfunc
+    module: ModuleType = mlflow
+    return module
 
 
 class Difference(BaseModel):
@@ -64,9 +77,8 @@ class Tracking:
     @property
     def client(self) -> MlflowClient:
         """MLflow's client for this address; imports MLflow."""
-        from mlflow import MlflowClient
-
-        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+        client: MlflowClient = mlflow().MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+        return client
 
     def start(self, *, experiment: str, name: str, tags: Mapping[str, str]) -> str:
         """A new run in the experiment (one per task); its identifier."""
@@ -78,41 +90,38 @@ class Tracking:
 
     def is_known(self, run_id: str) -> bool:
         """True when this address has the run, so that a resumed training may go on writing to it."""
-        from mlflow.exceptions import MlflowException
-
         try:
             self.client.get_run(run_id)
-        except MlflowException:
+        except mlflow().MlflowException:
             return False
         return True
 
     def log_parameters(self, run_id: str, parameters: Mapping[str, Any]) -> None:
         """Parameters, as text."""
-        from mlflow.entities import Param
-
-        self.client.log_batch(run_id, params=[Param(key, str(value)) for key, value in parameters.items()])
+        self.client.log_batch(
+            run_id, params=[mlflow().entities.Param(key, str(value)) for key, value in parameters.items()]
+        )
 
     def log_dataset(self, run_id: str, version: DatasetVersion, *, context: str) -> None:
         """The dataset version as MLflow's dataset input and, for comparisons, as tags."""
-        from mlflow.entities import Dataset, DatasetInput, InputTag
-
-        dataset = Dataset(
+        entities = mlflow().entities
+        dataset = entities.Dataset(
             name=version.name,
             digest=version.digest[:36],  # MLflow's limit; the whole digest is in the tag
             source_type="fiducial",
             source=version.model_dump_json(include={"source", "distribution", "synthetic"}),
             profile=version.model_dump_json(include={"counts", "excluded"}),
         )
+        tag = entities.InputTag("mlflow.data.context", context)
         client = self.client
-        client.log_inputs(run_id, datasets=[DatasetInput(dataset, tags=[InputTag("mlflow.data.context", context)])])
+        client.log_inputs(run_id, datasets=[entities.DatasetInput(dataset, tags=[tag])])
         client.set_tag(run_id, f"dataset.{context}", version.name)
         client.set_tag(run_id, f"dataset.{context}.sha256", version.digest)
 
     def log_step(self, run_id: str, values: Mapping[str, float], *, step: int, at_ms: int) -> None:
         """Numbers of one epoch; MLflow draws the curves."""
-        from mlflow.entities import Metric
-
-        self.client.log_batch(run_id, metrics=[Metric(key, value, at_ms, step) for key, value in values.items()])
+        metric = mlflow().entities.Metric
+        self.client.log_batch(run_id, metrics=[metric(key, value, at_ms, step) for key, value in values.items()])
 
     def log_values(self, run_id: str, values: Sequence[MetricValue], *, prefix: str, at_ms: int) -> None:
         """Metric values with both ends of their intervals: ``test.auroc``, ``test.auroc.low``, ``test.auroc.high``."""
@@ -136,16 +145,20 @@ class Tracking:
         for key, value in tags.items():
             client.set_tag(run_id, key, value)
 
+    def fluent(self) -> ModuleType:
+        """The module ``mlflow``, pointed at this address: for the few things its client cannot do."""
+        module = mlflow()
+        module.set_tracking_uri(self.uri)
+        module.set_registry_uri(self.uri)
+        return module
+
     def log_model(self, run_id: str, model: bytes) -> None:
         """The exported model in MLflow's ONNX flavour, with its signature, under the name ``model``; ends the run."""
-        import mlflow
         import onnx
 
-        parsed = onnx.load_from_string(model)
-        mlflow.set_tracking_uri(self.uri)
-        mlflow.set_registry_uri(self.uri)
-        with mlflow.start_run(run_id=run_id):
-            mlflow.onnx.log_model(
+        fluent, parsed = self.fluent(), onnx.load_from_string(model)
+        with fluent.start_run(run_id=run_id):
+            fluent.onnx.log_model(
                 parsed,
                 name=MODEL_NAME,
                 signature=_signature(parsed),
@@ -177,11 +190,9 @@ def compare(tracking: Tracking, run_a: str, run_b: str) -> Comparison:
 
 
 def _facts(tracking: Tracking, run_id: str) -> dict[str, dict[str, str]]:
-    from mlflow.exceptions import MlflowException
-
     try:
         run = tracking.client.get_run(run_id)
-    except MlflowException as error:
+    except mlflow().MlflowException as error:
         raise UnknownRun(f"MLflow knows no run {run_id}.", next_step="`fiducial train` prints its runs.") from error
     tags = run.data.tags
     packages = dict(
@@ -197,11 +208,9 @@ def _facts(tracking: Tracking, run_id: str) -> dict[str, dict[str, str]]:
 
 
 def _text(tracking: Tracking, run_id: str, name: str) -> str:
-    import mlflow
-
     if name not in {file.path for file in tracking.client.list_artifacts(run_id)}:
         return ""
-    return str(mlflow.artifacts.load_text(f"{tracking.client.get_run(run_id).info.artifact_uri}/{name}"))
+    return str(tracking.fluent().artifacts.load_text(f"{tracking.client.get_run(run_id).info.artifact_uri}/{name}"))
 
 
 def _differences(a: Mapping[str, str], b: Mapping[str, str]) -> tuple[Difference, ...]:
@@ -210,13 +219,13 @@ def _differences(a: Mapping[str, str], b: Mapping[str, str]) -> tuple[Difference
 
 
 def _signature(model: onnx.ModelProto) -> ModelSignature:
-    from mlflow.models import ModelSignature
-    from mlflow.types import Schema, TensorSpec
+    types = mlflow().types
 
-    def schema(values: Iterable[onnx.ValueInfoProto]) -> Schema:
-        return Schema([TensorSpec(np.dtype(np.float32), _shape(value), value.name) for value in values])
+    def schema(values: Iterable[onnx.ValueInfoProto]) -> Any:
+        return types.Schema([types.TensorSpec(np.dtype(np.float32), _shape(value), value.name) for value in values])
 
-    return ModelSignature(inputs=schema(model.graph.input), outputs=schema(model.graph.output))
+    signature: ModelSignature = mlflow().models.ModelSignature(schema(model.graph.input), schema(model.graph.output))
+    return signature
 
 
 def _shape(value: onnx.ValueInfoProto) -> tuple[int, ...]:
