@@ -111,9 +111,7 @@ def _write_shards(
     return samples
 
 
-def _sample(
-    film: Inspected, *, split: Split, patients: dict[str, str], shard: str, place: tuple[int, int]
-) -> Sample:
+def _sample(film: Inspected, *, split: Split, patients: dict[str, str], shard: str, place: tuple[int, int]) -> Sample:
     record = film.record
     return Sample(
         sample_id=record.sample_id, patient_key=patients[record.patient_key], split=split, label=record.label or 0,

@@ -21,9 +21,7 @@ def split_of(patient_key: str, *, shares: SplitShares, source: str) -> Split:
     return Split.TUNE if position < shares.test + shares.tune else Split.TRAIN
 
 
-def split(
-    films: Sequence[Inspected], *, patients: Mapping[str, str], shares: SplitShares, source: str
-) -> list[Split]:
+def split(films: Sequence[Inspected], *, patients: Mapping[str, str], shares: SplitShares, source: str) -> list[Split]:
     """One split for each film. The publisher's test patients stay test; its training patients feed training and tuning.
 
     Raises:

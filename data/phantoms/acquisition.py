@@ -8,10 +8,10 @@ from data.phantoms.draw import FloatImages, Ranges
 from data.phantoms.shapes import blurred, coarse, enlarged
 
 FILM: Ranges = {  # drawn anew for each film
-    "shift_u": (-0.05, 0.05),
-    "shift_v": (-0.05, 0.05),
-    "tilt": (-0.04, 0.04),
-    "inverse_scale": (0.88, 1.0),
+    "shift_u": (-0.08, 0.08),
+    "shift_v": (-0.09, 0.07),
+    "tilt": (-0.06, 0.06),
+    "inverse_scale": (0.84, 1.02),
     "breath": (-0.06, 0.03),
     "exposure": (-0.05, 0.05),
     "gain": (0.92, 1.12),

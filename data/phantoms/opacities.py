@@ -31,8 +31,7 @@ def draw_finding(draw: Draw, *, lungs: Image, contrast: tuple[float, float]) -> 
     count = 2 + draw.index(3) if kind == "patchy" else 1
     low, high = RADII_PX[kind]
     places = tuple(_place(draw, lungs=lungs, low=low, high=high) for _ in range(count))
-    # Squared, so that faint findings are common: as in life, these decide what a network can reach.
-    base = contrast[0] + (contrast[1] - contrast[0]) * draw.unit() * draw.unit()
+    base = draw.between(*contrast)
     strengths = tuple(base * draw.between(0.8, 1.2) * (0.8 if kind == "patchy" else 1.0) for _ in places)
     return Finding(kind=kind, places=places, strengths=strengths)
 
@@ -77,19 +76,19 @@ def _window(size: int, place: Opacity) -> tuple[slice, slice, Image]:
     return slice(top, bottom), slice(left, right), ellipse(x[None, :], y[:, None])
 
 
-def add_look_alikes(film: Image, *, lungs: Image, sex: str, draw: Draw) -> None:
-    """Shadows without a finding, in films of both labels: breasts, nipples, scars, granulomas, electrodes."""
+def add_look_alikes(film: Image, *, lungs: Image, draw: Draw) -> None:
+    """Shadows without a finding, in films of both labels: skin folds, nipples, scars, granulomas, electrodes."""
     size = film.shape[0]
     everywhere = np.ones_like(film)
     calm = np.full((1, 7, 7), 128, dtype=np.uint8)
-    if draw.happens(0.75 if sex == "F" else 0.15):
+    if draw.happens(0.4):
         strength = draw.between(0.02, 0.09)
         for side in (-1, 1):
-            breast = Opacity(
+            fold = Opacity(
                 x_px=size * (0.5 + side * draw.between(0.19, 0.23)), y_px=size * draw.between(0.62, 0.70),
                 radius_x_px=size * draw.between(0.15, 0.19), radius_y_px=size * draw.between(0.12, 0.16),
             )  # fmt: skip
-            _add_blob(film, breast, strength=strength, mask=everywhere, lattice=calm, core=0.8)
+            _add_blob(film, fold, strength=strength, mask=everywhere, lattice=calm, core=0.8)
     if draw.happens(0.25):
         strength = draw.between(0.04, 0.10)
         for side in (-1, 1):

@@ -16,7 +16,9 @@ from domain.identifiers import Sha256
 # The publisher's file names: train/NORMAL/IM-0637-0001.jpeg, train/NORMAL/NORMAL2-IM-1090-0001.jpeg,
 # test/PNEUMONIA/person39_virus_85.jpeg. The number after "person" counts patients anew for bacteria, virus and split.
 NORMAL = re.compile(r"(?P<split>train|test)/NORMAL/(?P<patient>(?:NORMAL2-)?IM-\d+)(?:-\d+)+\.jpeg")
-PNEUMONIA = re.compile(r"(?P<split>train|test)/PNEUMONIA/person(?P<patient>\d+)_(?P<subtype>bacteria|virus)_\d+\.jpeg")
+PNEUMONIA = re.compile(
+    r"(?P<split>train|test)/PNEUMONIA/person(?P<patient>\d+)_(?P<subtype>bacteria|virus)(?:_\d+)+\.jpeg"
+)
 
 
 class KermanyChestXray(Source):

@@ -32,7 +32,7 @@ class PhantomChest(PhantomSource):
         citation="Fiducial phantom generator, data/phantoms",
         homepage=None,
         reference_standard="By construction: a film is positive when the generator drew an opacity into its lungs.",
-        population="Imaginary adults of 18–89 years at two imaginary hospitals; AP and PA views.",
+        population="Imaginary children of 1 to 5 years at two imaginary hospitals; AP and PA views.",
         known_flaws=(
             "SYNTHETIC: says nothing about any patient; a result on it shows that the machinery works, no more.",
             "Drawn from simple shapes: a network that reads it well may know nothing of real films.",
@@ -45,8 +45,14 @@ class PhantomChest(PhantomSource):
             Distribution(
                 name="generated",
                 files=(
-                    File(name="images_160.tar", sha256=Sha256("5f640641da2c60780291b3237071dc17691f0c72ff7b9206a647a7d192874505")),
-                    File(name="index.csv", sha256=Sha256("4a26e3e711bb93291a8f1f2f5325a27a9dcef64b964dee80ee66c3496ebd6fc7")),
+                    File(
+                        name="images_160.tar",
+                        sha256=Sha256("c0b82a7be551ee7728b97368c045c20651f64bf2726ca4f7cf298ef290b923e4"),
+                    ),
+                    File(
+                        name="index.csv",
+                        sha256=Sha256("c9c412f461039f1e37f5dd1d8de21e523acfa74fa83797baeb2fc92b07b09d5a"),
+                    ),
                 ),
                 note="The generator gives these bytes on every platform.",
             ),

@@ -46,7 +46,7 @@ class PhantomChestElsewhere(PhantomSource):
         citation="Fiducial phantom generator, data/phantoms",
         homepage=None,
         reference_standard="By construction: a film is positive when the generator drew an opacity into its lungs.",
-        population="Imaginary adults of 18–89 years at one imaginary hospital; larger patients, AP and PA views.",
+        population="Imaginary children of 1 to 5 years at one imaginary hospital; larger patients, AP and PA views.",
         known_flaws=(
             "SYNTHETIC: says nothing about any patient; a result on it shows that the machinery works, no more.",
             "The shift is made on purpose (exposure, tone curve, scatter, blur, noise, larger patients) and is milder in kind "
@@ -57,8 +57,14 @@ class PhantomChestElsewhere(PhantomSource):
             Distribution(
                 name="generated",
                 files=(
-                    File(name="images_160.tar", sha256=Sha256("2be2ed700f8748f92951b3f4da0a91f6bd06bffa32a611828b2c2ec047a2d5e6")),
-                    File(name="index.csv", sha256=Sha256("c556156a8cd1316c4b6cd2b4b9b4a6a0532b041ac8c2ff2d7f5d50d85b87bcd9")),
+                    File(
+                        name="images_160.tar",
+                        sha256=Sha256("e5ebf73a54f7cb0981bc24735b721929e92d30180d477cbc7aba60718b04b4d3"),
+                    ),
+                    File(
+                        name="index.csv",
+                        sha256=Sha256("26ddfc6a5d8e438750481c06b38fd1ca0236f26f43b41f929ebf299216da9ff8"),
+                    ),
                 ),
                 note="The generator gives these bytes on every platform.",
             ),
