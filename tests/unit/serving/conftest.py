@@ -1,6 +1,8 @@
 """A database, a store, manifests and films for the tests of serving."""
 
 import io
+import logging
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from domain.intended_use import ImageAttributes, IntendedUse
 from domain.model_version import ModelManifest, OperatingPoint
 from domain.preprocessing import Preprocessing
 from imaging.limits import Limits
+from infra import logs
 from infra.db.session import Database
 from infra.objects import ObjectStore
 from serving.intake import Declared, Intake
@@ -24,11 +27,30 @@ from serving.intake import Declared, Intake
 TENANT = DEFAULT_TENANT
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """An empty, migrated SQLite database."""
-    database = Database(f"sqlite:///{tmp_path / 'platform.db'}")
+@pytest.fixture(autouse=True, scope="session")
+def terse_logs() -> None:
+    """Our own formatter; structlog's default draws each traceback with all its values, which takes seconds."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    logs.configure()
+    root.handlers, root.level = handlers, level
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("migrated") / "platform.db"
+    database = Database(f"sqlite:///{path}")
     database.migrate()
+    database.close()
+    return path
+
+
+@pytest.fixture
+def database(tmp_path: Path, migrated: Path) -> Iterator[Database]:
+    """An empty, migrated SQLite database."""
+    shutil.copy(migrated, tmp_path / "platform.db")
+    database = Database(f"sqlite:///{tmp_path / 'platform.db'}")
     yield database
     database.close()
 
