@@ -35,7 +35,9 @@ def attributes_of(ds: Dataset) -> ImageAttributes:
     return ImageAttributes(
         modality=code_of(ds, "Modality"),
         body_part_examined=code_of(ds, "BodyPartExamined"),
-        view_position=code_of(ds, "ViewPosition") or _coded_view(ds),
+        # Converted archives (NIH ChestX-ray14) put the projection into Patient Position, whose own terms (PS3.3
+        # C.7.3.1.1.2: HFS, FFP …) never name one, so nothing else can be meant.
+        view_position=code_of(ds, "ViewPosition") or _coded_view(ds) or code_of(ds, "PatientPosition"),
         age_years=_age_years(ds),
         sex=code_of(ds, "PatientSex"),
     )

@@ -8,8 +8,6 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, compose, helper, numpy_helper
 
-from domain.identifiers import Sha256
-from models.checkpoints import weights_digest
 
 _COMPONENTS = 64
 _OPSET = 17
@@ -21,7 +19,7 @@ class Baseline:
     """A fitted baseline in every form that is needed of it."""
 
     model: bytes  # ONNX, same input and outputs as a network's, without an activation map
-    weights_sha256: Sha256
+    weights: dict[str, NDArray[np.float64]]
     parameters: int
     tuning_probabilities: NDArray[np.float64]  # by scikit-learn, for the parity check
 
@@ -51,7 +49,7 @@ def fit(
     }
     return Baseline(
         model=_to_onnx(pipeline, size_px=inputs.shape[-1], grid_px=grid_px),
-        weights_sha256=weights_digest(arrays),
+        weights=arrays,
         parameters=sum(array.size for array in arrays.values()),
         tuning_probabilities=pipeline.predict_proba(coarse_grid(tuning, grid_px=grid_px))[:, 1].astype(np.float64),
     )

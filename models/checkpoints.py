@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,7 +22,8 @@ from domain.preprocessing import Preprocessing
 if TYPE_CHECKING:
     import torch
 
-MODEL_FILE, WEIGHTS_FILE, RECORD_FILE, RUNS_FILE = "model.onnx", "weights.pt", "training.json", "run.json"
+MODEL_FILE, RECORD_FILE, RUNS_FILE = "model.onnx", "training.json", "run.json"
+WEIGHTS_FILE, BASELINE_WEIGHTS_FILE = "weights.pt", "weights.npz"
 
 
 class ProbabilityScale(BaseModel):
@@ -120,20 +121,41 @@ def write_runs(checkpoints: Path, trained: tuple[TrainedModel, ...]) -> None:
     (checkpoints / RUNS_FILE).write_text(json.dumps(runs, indent=2) + "\n")
 
 
-def weights_digest(arrays: Mapping[str, NDArray[Any]]) -> Sha256:
-    """SHA-256 over names, types, shapes and little-endian values, sorted by name: the same in any framework or file."""
-    digest = hashlib.sha256()
+def canonical_bytes(arrays: Mapping[str, NDArray[Any]]) -> Iterator[bytes]:
+    """Names, types, shapes and little-endian values, sorted by name: the same in any framework or file."""
     for name in sorted(arrays):
         values = np.ascontiguousarray(arrays[name])
         values = values.astype(values.dtype.newbyteorder("<"), copy=False)
-        digest.update(f"{name}\0{values.dtype.str}\0{values.shape}\0".encode())
-        digest.update(values.tobytes())
+        yield f"{name}\0{values.dtype.str}\0{values.shape}\0".encode()
+        yield values.tobytes()
+
+
+def weights_digest(arrays: Mapping[str, NDArray[Any]]) -> Sha256:
+    """SHA-256 of ``canonical_bytes``."""
+    digest = hashlib.sha256()
+    for chunk in canonical_bytes(arrays):
+        digest.update(chunk)
     return Sha256(digest.hexdigest())
+
+
+def read_weights(folder: Path) -> dict[str, NDArray[Any]]:
+    """The trained parameters of a variant as arrays: a network's ``weights.pt`` or the baseline's ``weights.npz``."""
+    if (folder / BASELINE_WEIGHTS_FILE).is_file():
+        with np.load(folder / BASELINE_WEIGHTS_FILE, allow_pickle=False) as arrays:
+            return dict(arrays)
+    import torch
+
+    state = torch.load(folder / WEIGHTS_FILE, map_location="cpu", weights_only=True)
+    return _arrays(state)
 
 
 def state_digest(state: Mapping[str, torch.Tensor]) -> Sha256:
     """``weights_digest`` of a network's state."""
-    return weights_digest({name: tensor.detach().contiguous().numpy() for name, tensor in state.items()})
+    return weights_digest(_arrays(state))
+
+
+def _arrays(state: Mapping[str, torch.Tensor]) -> dict[str, NDArray[Any]]:
+    return {name: tensor.detach().contiguous().numpy() for name, tensor in state.items()}
 
 
 def save_weights(state: Mapping[str, torch.Tensor], path: Path) -> None:

@@ -100,7 +100,7 @@ def _manifest(  # noqa: PLR0913 - a manifest has many sources
         title=task.title,
         version=version,
         variant=trained.variant,
-        demo=False,
+        demo=trained.dataset_version.synthetic,  # invented films: whatever it says, it says nothing about a patient
         intended_use=task.intended_use,
         finding=task.finding,
         preprocessing=trained.preprocessing,

@@ -11,20 +11,24 @@ from models.tracking import MODEL_NAME, Tracking, mlflow
 Alias = Literal["challenger", "champion"]
 
 
-def register(tracking: Tracking, *, task: str, run_id: str, tags: Mapping[str, str] | None = None) -> int:
-    """The run's model as a version of the task's registered model; a run that has one keeps it.
+def register(
+    tracking: Tracking, *, task: str, run_id: str, approver: str, tags: Mapping[str, str] | None = None
+) -> int:
+    """The run's model as a version of the task's registered model; approved again by the same, it keeps its version.
+
+    A version's manifest names its approver and never changes: another approver's is another version.
 
     Raises:
         UnknownRun: there is no such run, or it logged no model.
     """
     client = tracking.client
     known = client.search_model_versions(f"name='{task}' and run_id='{run_id}'")
-    if known:
-        return max(int(version.version) for version in known)
+    same = [int(version.version) for version in known if version.tags.get("approver") == approver]
+    if same:
+        return max(same)
+    described = {**(tags or {}), "approver": approver}
     try:
-        version = int(
-            tracking.fluent().register_model(f"runs:/{run_id}/{MODEL_NAME}", task, tags=dict(tags or {})).version
-        )
+        version = int(tracking.fluent().register_model(f"runs:/{run_id}/{MODEL_NAME}", task, tags=described).version)
     except mlflow().MlflowException as error:
         raise UnknownRun(f"MLflow has no model of run {run_id}.", next_step="Train the task again.") from error
     return version

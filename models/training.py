@@ -179,9 +179,10 @@ def _fit_baseline(job: Job, train: Cohort, tune: Cohort) -> Fitted:
     fitted = baseline.fit(inputs, train.labels, tuning=tuning, grid_px=job.preset.baseline_grid_px)
     # OpenVINO has no linear classifier of ONNX-ML, so the baseline runs in ONNX Runtime only.
     exported: dict[Engine, NDArray[np.float64]] = {"onnxruntime": _exported(fitted.model, job, tuning, "onnxruntime")}
+    np.savez(job.folder / checkpoints.BASELINE_WEIGHTS_FILE, allow_pickle=False, **fitted.weights)
     return Fitted(
         model=fitted.model,
-        weights_sha256=fitted.weights_sha256,
+        weights_sha256=checkpoints.weights_digest(fitted.weights),
         parameters=fitted.parameters,
         scale=None,
         parity=export.require_parity(fitted.tuning_probabilities, exported=exported, against="scikit-learn"),

@@ -96,7 +96,7 @@ def _described(task: Task, trained: TrainedModel) -> ReportedModel:
         title=task.title,
         variant=trained.variant,
         model_version=f"{trained.task}/{trained.variant}",
-        demo=False,
+        demo=trained.dataset_version.synthetic,
         intended_use=task.intended_use,
         finding=task.finding,
         operating_point=trained.operating_point,

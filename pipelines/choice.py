@@ -30,20 +30,19 @@ def choose(task_name: str, *, requested: str, preset: str, mirror: Path | None, 
     """
     task = get_task(task_name)
     real = (task.source, *task.external_sources)
-    here = all(is_here(get_source(name), mirror=mirror, raw=raw) for name in real)
-    source = requested or (task.source if here else task.substitute)
-    if not is_here(get_source(source), mirror=mirror, raw=raw):
+    missing = [name for name in real if not is_here(get_source(name), mirror=mirror, raw=raw)]
+    source = requested or (task.substitute if missing else task.source)
+    synthetic = get_source(source).card.synthetic
+    if missing and not synthetic:
         raise DistributionMissing(
-            f"The files of {source} are not here.",
-            next_step=f"Set FIDUCIAL_DATA_MIRROR to a folder that holds {source}/, "
-            f"or run `fiducial data fetch {source}`, or use the phantom: --source {task.substitute}.",
+            f"The files of {' and '.join(missing)} are not here.",
+            next_step="Set FIDUCIAL_DATA_MIRROR to a folder that holds a folder of that name, "
+            f"or run `fiducial data fetch {missing[0]}`, or use the phantom: --source {task.substitute}.",
         )
-    external = task.substitute_externals if get_source(source).card.synthetic else task.external_sources
-    external = tuple(name for name in external if is_here(get_source(name), mirror=mirror, raw=raw))
-    kind = "synthetic films, clearly not patients" if get_source(source).card.synthetic else "real films"
-    return Choice(
-        task_name, source, external, preset, note=f"{source} ({kind}); external: {', '.join(external) or 'none'}"
-    )
+    external = task.substitute_externals if synthetic else task.external_sources
+    kind = "synthetic films, clearly not patients" if synthetic else "real films"
+    note = f"{source} ({kind}); another hospital: {', '.join(external)}"
+    return Choice(task_name, source, external, preset, note)
 
 
 def is_here(source: Source, *, mirror: Path | None, raw: Path) -> bool:

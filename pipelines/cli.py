@@ -43,7 +43,7 @@ def lifecycle_run(
     preset: Annotated[str, typer.Option(help="Training preset of the task.")] = "demo",
     approver: Annotated[str, typer.Option(help="Who approves the promotion.")] = "demo",
 ) -> None:
-    """Run data, training, validation, packaging, serving, prediction, trace and monitoring, and print one table."""
+    """Run data, training, validation, promotion, serving, prediction, trace and monitoring; print one table."""
     from pipelines import demo
 
     request = demo.Request(task=task, source=source, preset=preset, approver=approver)

@@ -71,7 +71,7 @@ def package(
     from pipelines import promotion
     from pipelines.wiring import offline
 
-    for candidate in promotion.candidates(task, offline()):
+    for candidate in promotion.candidates(task, approver=approver, root=offline()):
         built = promotion.package(task, candidate, approver=approver, root=offline())
         typer.echo(f"{built.manifest.model_version} ({built.manifest.variant}): {built.path}")
 

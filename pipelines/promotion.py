@@ -47,12 +47,14 @@ class Candidate:
         return self.trained.kind == "network" and self.report.criteria_met
 
 
-def candidates(task: str, root: Offline) -> list[Candidate]:
-    """Every variant, registered in MLflow; a run that has a version keeps it."""
+def candidates(task: str, *, approver: str, root: Offline) -> list[Candidate]:
+    """Every variant, registered in MLflow; a run that this approver has approved before keeps its version."""
     found = []
     for trained, report in zip(read_trained(task), read_reports(task), strict=True):
         tags = {"variant": trained.variant, "criteria_met": str(report.criteria_met)}
-        version = registry.register(root.tracking, task=task, run_id=trained.run_id, tags=tags)
+        version = registry.register(
+            root.tracking, task=task, run_id=trained.run_id, approver=approver, tags=tags
+        )
         found.append(Candidate(trained, report, version))
     return found
 
@@ -88,14 +90,12 @@ def choose_policy(task: str, found: list[Candidate], *, policy_version: int) -> 
 def package(task: str, candidate: Candidate, *, approver: str, root: Offline) -> PackagedBento:
     """One candidate as a Bento that carries its manifest."""
     return build_bento(
-        task=get_task(task),
+        get_task(task),
         variant=candidate.trained.variant,
         version=candidate.version,
         approver=approver,
         checkpoints=root.store("checkpoints", task),
         reports=root.store("reports", task),
-        prepared=root.store("prepared", candidate.trained.dataset_version.source),
-        external_versions=tuple(outside.dataset_version for outside in candidate.report.external),
         code_root=root.copy,
         bento_home=root.home / "bentos",
     )
@@ -107,7 +107,7 @@ def put_in_force(task: str, *, approver: str, root: Offline) -> Promotion:
     Raises:
         CriteriaNotMet: the first network misses a criterion; it stays registered, and traffic stays as it is.
     """
-    found = candidates(task, root)
+    found = candidates(task, approver=approver, root=root)
     registry.set_alias(root.tracking, task=task, alias="challenger", version=found[0].version)
     with root.database.unit_of_work(root.tenant, read_only=True) as work:
         before = work.traffic.current(task)

@@ -80,7 +80,7 @@ def _chunks(path: Path) -> Iterator[bytes]:
 
 
 def _weights(folder: Path, _: Link) -> Iterator[bytes]:
-    from models.weights import canonical_bytes, read_weights
+    from models.checkpoints import canonical_bytes, read_weights
 
     return canonical_bytes(read_weights(folder))
 

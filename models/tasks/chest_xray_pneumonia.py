@@ -1,4 +1,4 @@
-"""Pneumonia on frontal chest radiographs of children."""
+"""Pneumonia on frontal chest radiographs."""
 
 from domain.acceptance import at_least
 from domain.codes import PNEUMONIA
@@ -10,15 +10,14 @@ from models.task import Preset, Task
 from models.transforms import RadiographAugmentation
 
 TASK = Task(
-    title="Pneumonia on chest radiographs of children",
+    title="Pneumonia on chest radiographs",
     intended_use=IntendedUse(
-        statement="Draws a radiologist's attention to possible pneumonia on frontal chest radiographs of children "
-        "from 1 to 5 years. A radiologist reads every film; the answer is no diagnosis.",
+        statement="Draws a radiologist's attention to possible pneumonia on frontal chest radiographs. Developed on films "
+        "of children of 1 to 5 years; no performance is claimed for other ages. A radiologist reads every film; the answer "
+        "is no diagnosis.",
         modalities=frozenset({"CR", "DX"}),
         body_parts=frozenset({"CHEST"}),
         view_positions=frozenset({"AP", "PA"}),
-        min_age_years=1,
-        max_age_years=6,  # a child of five has not turned six
     ),
     finding=PNEUMONIA,
     source="kermany_chest_xray",

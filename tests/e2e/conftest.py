@@ -1,0 +1,91 @@
+"""One run of ``fiducial demo`` for every end-to-end test: real servers, real training, nothing off loopback."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import httpx
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+READY = "Serving. Press Ctrl-C to end."
+WITHIN_S = 1500
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A demo that serves."""
+
+    home: Path
+    environment: dict[str, str]
+    guard_log: Path
+    output: str
+    git_status_before: str
+
+    def address(self, name: str) -> str:
+        found = re.search(rf"^\s*{name}\s+(http://\S+)", self.output, re.MULTILINE)
+        assert found, f"no address of {name} in:\n{self.output}"
+        return found[1].rstrip("/")
+
+    @cached_property
+    def password(self) -> str:
+        return (self.home / "secrets" / "clinician.password").read_text().strip()
+
+    @cached_property
+    def facade(self) -> httpx.Client:
+        auth = ("clinician", self.password)
+        return httpx.Client(base_url=self.address("upload page"), auth=auth, timeout=90, trust_env=False)
+
+    def fiducial(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "pipelines.cli", *arguments]
+        return subprocess.run(
+            command, cwd=PROJECT, env=self.environment, capture_output=True, text=True, timeout=600
+        )
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    home = tmp_path_factory.mktemp("fiducial") / "home"
+    guard_log = home.parent / "off-loopback.log"
+    environment = {
+        **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        "FIDUCIAL_HOME": str(home),
+        "PYTHONPATH": str(PROJECT / "tests" / "socket_guard"),
+        "SOCKET_GUARD_LOG": str(guard_log),
+        "COLUMNS": "160",
+    }
+    before = git_status()
+    printed = home.parent / "demo.txt"
+    with printed.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pipelines.cli", "demo"],
+            cwd=PROJECT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            wait_until_serving(process, printed)
+            yield Demo(home, environment, guard_log, printed.read_text(), before)
+        finally:
+            process.send_signal(signal.SIGINT)
+            code = process.wait(timeout=60)
+    assert code == 0, f"the demo ended with {code}:\n{printed.read_text()[-3000:]}"
+
+
+def wait_until_serving(process: subprocess.Popen[bytes], printed: Path) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    while READY not in printed.read_text():
+        assert process.poll() is None, f"the demo ended early:\n{printed.read_text()[-6000:]}"
+        assert time.monotonic() < deadline, f"the demo takes too long:\n{printed.read_text()[-6000:]}"
+        time.sleep(1)
+
+
+def git_status() -> str:
+    return subprocess.run(
+        ["git", "status", "--porcelain"], cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout
