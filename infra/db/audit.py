@@ -56,14 +56,14 @@ class AuditLog(Repository):
     """Audit events of one tenant. Events are written when the unit of work commits, in the order appended."""
 
     def __init__(self, session: Session, *, tenant: Tenant, writing: bool) -> None:
-        super().__init__(session, tenant=tenant)
-        self._writing = writing
+        super().__init__(session, tenant=tenant, writing=writing)
         self._waiting: list[AuditEvent] = []
 
     def append(self, event: AuditEvent) -> None:
         """Adds an event; it is in the chain once the unit of work is committed."""
         if event.tenant != self._tenant:
             raise ValueError("an event of another tenant cannot be appended here")
+        self._must_write()
         self._waiting.append(event)
 
     def write(self) -> None:

@@ -91,9 +91,10 @@ RowT = TypeVar("RowT", bound=TenantRow)
 class Repository:
     """Queries over one noun, always inside one tenant: the only place where statements are begun."""
 
-    def __init__(self, session: Session, *, tenant: Tenant) -> None:
+    def __init__(self, session: Session, *, tenant: Tenant, writing: bool) -> None:
         self._session = session
         self._tenant = tenant
+        self._writing = writing
 
     def _select(self, row: type[RowT], *where: ColumnElement[bool]) -> Select[RowT]:
         return select(row).where(row.tenant == self._tenant, *where)
@@ -113,11 +114,13 @@ class Repository:
     def _insert(self, row: TenantRow) -> None:
         if row.tenant != self._tenant:
             raise ValueError("a row of another tenant cannot be written here")
+        self._must_write()
         self._session.add(row)
         self._session.flush()
 
     def _change(self, statement: Update | Delete) -> int:
         """Carries out a scoped statement; how many rows it touched."""
+        self._must_write()
         outcome: Any = self._session.execute(statement, execution_options={"synchronize_session": False})
         self._session.expire_all()
         return int(outcome.rowcount)
@@ -127,7 +130,12 @@ class Repository:
 
         SQLite's writer is alone already; PostgreSQL needs a lock on a row that does not exist yet.
         """
+        self._must_write()
         if self._session.get_bind().dialect.name == "postgresql":
             digest = hashlib.sha256(f"{self._tenant}\0{name}".encode()).digest()
             key = int.from_bytes(digest[:8], "big", signed=True)
             self._session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+    def _must_write(self) -> None:
+        if not self._writing:
+            raise RuntimeError("this unit of work only reads")

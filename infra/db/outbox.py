@@ -46,6 +46,7 @@ class Outbox(Repository):
 
     def claim(self, topic: str, *, now: datetime, lease_s: float, limit: int) -> tuple[Message, ...]:
         """Takes the oldest messages that are due and that no living worker holds; commit before working on them."""
+        self._must_write()
         due = self._select(
             OutboxRow,
             OutboxRow.topic == topic,

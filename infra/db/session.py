@@ -99,13 +99,13 @@ def _unit_of_work(session: Session, *, tenant: Tenant, writing: bool) -> UnitOfW
     return UnitOfWork(
         tenant=tenant,
         studies=Studies(session, tenant=tenant, writing=writing),
-        predictions=Predictions(session, tenant=tenant),
-        outbox=Outbox(session, tenant=tenant),
-        model_versions=ModelVersions(session, tenant=tenant),
-        traffic=Traffic(session, tenant=tenant),
-        addresses=Addresses(session, tenant=tenant),
-        feature_rows=FeatureRows(session, tenant=tenant),
-        shadow_scores=ShadowScores(session, tenant=tenant),
+        predictions=Predictions(session, tenant=tenant, writing=writing),
+        outbox=Outbox(session, tenant=tenant, writing=writing),
+        model_versions=ModelVersions(session, tenant=tenant, writing=writing),
+        traffic=Traffic(session, tenant=tenant, writing=writing),
+        addresses=Addresses(session, tenant=tenant, writing=writing),
+        feature_rows=FeatureRows(session, tenant=tenant, writing=writing),
+        shadow_scores=ShadowScores(session, tenant=tenant, writing=writing),
         audit=AuditLog(session, tenant=tenant, writing=writing),
     )
 

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKeyConstraint, Index, String, UniqueConstraint, tuple_
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from domain.errors import UnknownStudy
-from domain.identifiers import Pseudonym, StudyId, StudyInstanceUID, Tenant
+from domain.identifiers import Pseudonym, StudyId, StudyInstanceUID
 from domain.study import Instance, Study
 from infra.db.base import OPAQUE, Repository, TenantRow
 
@@ -43,10 +43,6 @@ class InstanceRow(TenantRow):
 
 class Studies(Repository):
     """Studies of one tenant."""
-
-    def __init__(self, session: Session, *, tenant: Tenant, writing: bool) -> None:
-        super().__init__(session, tenant=tenant)
-        self._writing = writing
 
     def add(self, study: Study) -> None:
         """Stores a new study with its instances."""
