@@ -94,7 +94,8 @@ def _standardised(thumbnails: npt.NDArray[np.uint8]) -> Thumbnails:
         counts = np.bincount(pixels, minlength=256)
         ranks[film] = (np.cumsum(counts) - counts / 2)[pixels]
     ranks -= ranks.mean(axis=1, keepdims=True)
-    return ranks / np.linalg.norm(ranks, axis=1, keepdims=True)
+    ranks /= np.linalg.norm(ranks, axis=1, keepdims=True)
+    return ranks
 
 
 def _candidates(signs: npt.NDArray[np.float32]) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:

@@ -42,7 +42,8 @@ def expose(attenuation: FloatImages, settings: Numbers, *, grain: npt.NDArray[np
     light = blurred(light, settings["blur"] * np.float32(0.4))
     x = np.clip((light * settings["gain"] + settings["exposure"]) * np.float32(1.05), 0, 1)
     toned = x * (1 + settings["curve"]) / (1 + settings["curve"] * x)
-    return np.rint(toned * 255).astype(np.uint8)
+    levels: npt.NDArray[np.uint8] = np.rint(toned * 255).astype(np.uint8)
+    return levels
 
 
 def mark(film: npt.NDArray[np.uint8]) -> None:

@@ -107,7 +107,8 @@ def _mediastinum(body: Numbers, *, u: FloatImages, v: FloatImages) -> FloatImage
     knob = bump(ellipse((u - np.float32(0.13)) / np.float32(0.13), (v + np.float32(0.27)) / np.float32(0.15)))
     hila = bump(ellipse((np.abs(u) - np.float32(0.21)) / np.float32(0.15), (v + np.float32(0.05)) / np.float32(0.20)))
     trachea = bump(ellipse(u / np.float32(0.055), 0 * v)) * ramp(-v, 0.18, 0.30)
-    return body["aorta"] * knob + body["hilum"] * hila - np.float32(0.09) * trachea
+    layers: FloatImages = body["aorta"] * knob + body["hilum"] * hila - np.float32(0.09) * trachea
+    return layers
 
 
 def _bones(body: Numbers, *, u: FloatImages, v: FloatImages, x: FloatImages, inside: FloatImages) -> FloatImages:
@@ -121,12 +122,13 @@ def _bones(body: Numbers, *, u: FloatImages, v: FloatImages, x: FloatImages, ins
     front = ramp(-anterior, -0.22, -0.12) * ramp(x, 0.30, 0.45)
     spine = ramp(-np.abs(u), -0.11, -0.07)
     discs = ramp(waves(v * np.float32(7.2)), 0.36, 0.48)
-    return inside * (
+    bones: FloatImages = inside * (
         body["rib_density"] * cage * (ribs + np.float32(0.45) * front)
         + np.float32(0.07) * spine * (1 - np.float32(0.8) * discs)
         + _clavicles(body, v=v, x=x)
         + _scapulae(v=v, x=x)
     )
+    return bones
 
 
 def _clavicles(body: Numbers, *, v: FloatImages, x: FloatImages) -> FloatImages:

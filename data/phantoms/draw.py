@@ -5,11 +5,12 @@ Only the raw bit stream of PCG64 is used, because NumPy promises to keep that st
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-FloatImages = npt.NDArray[np.float32]  # film × row × column
+FloatImages = npt.NDArray[Any]  # float32, film × row × column; NumPy's stubs widen it beside plain numbers
 Ranges = Mapping[str, tuple[float, float]]
 
 

@@ -1,7 +1,7 @@
 """Shapes on a grid of pixels, made of + − × ÷ and comparison only.
 
-IEEE 754 fixes the result of these to the last bit, so a film is the same on every platform; exp, sin and matrix products
-are not (they differ between processors and libraries) and are therefore absent.
+IEEE 754 fixes the result of these to the last bit, so a film is the same on every platform; exp, sin and matrix
+products differ between processors and libraries and are therefore absent.
 """
 
 import numpy as np
@@ -32,12 +32,14 @@ def bump(distance_squared: FloatImages) -> FloatImages:
 
 def ellipse(x: FloatImages, y: FloatImages) -> FloatImages:
     """Squared distance from the origin."""
-    return x * x + y * y
+    squared: FloatImages = x * x + y * y
+    return squared
 
 
 def waves(phase: FloatImages) -> FloatImages:
     """Distance 0–0.5 to the nearest whole number: the profile of things that repeat (ribs, vertebrae)."""
-    return np.abs(phase - np.rint(phase))
+    distance: FloatImages = np.abs(phase - np.rint(phase))
+    return distance
 
 
 def enlarged(lattice: FloatImages, size: int) -> FloatImages:
@@ -57,7 +59,8 @@ def blurred(image: FloatImages, amount: npt.NDArray[np.float32]) -> FloatImages:
     rows = (padded[:, :-2] + padded[:, 2:]) * np.float32(0.25) + image * np.float32(0.5)
     padded = np.pad(rows, ((0, 0), (0, 0), (1, 1)), mode="edge")
     full = (padded[:, :, :-2] + padded[:, :, 2:]) * np.float32(0.25) + rows * np.float32(0.5)
-    return image + (full - image) * amount
+    mixed: FloatImages = image + (full - image) * amount
+    return mixed
 
 
 def coarse(image: FloatImages, block: int) -> FloatImages:

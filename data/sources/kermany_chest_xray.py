@@ -1,7 +1,7 @@
 """Chest films of children in Guangzhou, normal or with pneumonia (Kermany, Zhang, Goldbaum 2018)."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -46,11 +46,11 @@ class KermanyChestXray(Source):
             "anterior-posterior films. Neither age nor sex is given for a film."
         ),
         known_flaws=(
-            "30 byte-identical pairs, at least 6 of them in the test set, one under two patient keys, none across splits or "
-            "labels.",
+            "30 groups of byte-identical films (32 copies), 6 of the copies in the test set, one group under two "
+            "patient keys, none across splits or labels.",
             "No age and no sex per film: results by these subgroups are impossible.",
-            "The publisher's test set differs in acquisition from its training set: tuning AUROC is near 0.99 while test "
-            "is 0.93 to 0.97.",
+            "The publisher's test set differs in acquisition from its training set: tuning AUROC is near 0.99 while "
+            "test is 0.93 to 0.97.",
             "A threshold of 0.5 gives a poor specificity on the test set: choose it deliberately, on tuning data.",
             "Patients are known from file names alone; the same child may stand under a bacterial and a viral number.",
             "Films come as JPEG, already windowed; their bit depth and exposure are lost.",
@@ -84,8 +84,8 @@ class KermanyChestXray(Source):
                     ),
                 ),
                 note=(
-                    "The publisher's original, full-size JPEG, about 1.2 GB. We have not seen its bytes, so no digest is "
-                    "recorded: take the SHA-256 from the publisher and give it to fetch."
+                    "The publisher's original, full-size JPEG, about 1.2 GB. We have not seen its bytes, so no digest "
+                    "is recorded: take the SHA-256 from the publisher and give it to fetch."
                 ),
             ),
         ),

@@ -27,17 +27,17 @@ class NihChestXray(Source):
         ),
         citation=(
             "Wang X, Peng Y, Lu L, Lu Z, Bagheri M, Summers RM. ChestX-ray8: Hospital-scale Chest X-ray Database and "
-            "Benchmarks on Weakly-Supervised Classification and Localization of Common Thorax Diseases. IEEE CVPR 2017, "
-            "pp. 3462-3471. Data provided by the NIH Clinical Center."
+            "Benchmarks on Weakly-Supervised Classification and Localization of Common Thorax Diseases. "
+            "IEEE CVPR 2017, pp. 3462-3471. Data provided by the NIH Clinical Center."
         ),
         homepage=HttpUrl("https://nihcc.app.box.com/v/ChestXray-NIHCC"),
         reference_standard="Text-mined from radiology reports (weak labels); positive: the word list names pneumonia.",
         population="In- and outpatients of the NIH Clinical Center, mostly adults; AP and PA films, with age and sex.",
         known_flaws=(
             "The labels are text-mined and often wrong.",
-            "The two classes were sampled differently: a linear model on thumbnails tells them apart. Report performance "
-            "here only with that caveat, and never train on it.",
-            "46 films are of patients under 18; most are of adults, unlike the films of children a task may be made for.",
+            "The two classes were sampled differently: a linear model on thumbnails tells them apart. Report "
+            "performance here only with that caveat, and never train on it.",
+            "46 films are of patients under 18; most are of adults, unlike the films of children a task may be for.",
             "Films come as 8-bit PNG, already windowed.",
         ),
         use="external",
@@ -55,8 +55,8 @@ class NihChestXray(Source):
                     ),
                 ),
                 note=(
-                    "Recompressed mirror of a selection: 545 films at 320 × 320 pixels. The publisher offers only the whole "
-                    "set of 112,120 films (homepage above), so this selection cannot be fetched."
+                    "Recompressed mirror of a selection: 545 films at 320 × 320 pixels. The publisher offers only the "
+                    "whole set of 112,120 films (homepage above), so this selection cannot be fetched."
                 ),
             ),
         ),

@@ -37,8 +37,8 @@ class PhantomChest(PhantomSource):
             "SYNTHETIC: says nothing about any patient; a result on it shows that the machinery works, no more.",
             "Drawn from simple shapes: a network that reads it well may know nothing of real films.",
             "Faint opacities are common on purpose, so that no classifier reaches an AUROC of 1.",
-            "12 films are stored twice byte for byte, 2 of them under a second patient key, and 4 films are there a second "
-            "time as a re-export with other grey levels: planted, to show that duplicates are found.",
+            "12 films are stored twice byte for byte, 2 of them under a second patient key, and 4 films are there a "
+            "second time as a re-export with other grey levels: planted, to show that duplicates are found.",
         ),
         use="development",
         distributions=(

@@ -49,7 +49,7 @@ class PhantomChestElsewhere(PhantomSource):
         population="Imaginary children of 1 to 5 years at one imaginary hospital; larger patients, AP and PA views.",
         known_flaws=(
             "SYNTHETIC: says nothing about any patient; a result on it shows that the machinery works, no more.",
-            "The shift is made on purpose (exposure, tone curve, scatter, blur, noise, larger patients) and is milder in kind "
+            "The shift is made on purpose (exposure, tone curve, scatter, blur, noise, larger patients) and is milder "
             "than that between real hospitals.",
         ),
         use="external",
