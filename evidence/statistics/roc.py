@@ -72,9 +72,9 @@ def delong(labels: ArrayLike, scores: ArrayLike) -> DeLong:
 def auroc(labels: ArrayLike, scores: ArrayLike, *, level: float = 0.95, interval: Interval = "logit") -> Estimate:
     """Area under the ROC curve of scores (n,) for labels (n,) in {0, 1}, larger meaning positive.
 
-    The logit interval (Pepe 2003, section 5.2) stays inside (0, 1); the Wald interval is cut to [0, 1]. An area of
-    exactly 0 or 1 has a DeLong variance of zero; a Wilson interval on the smaller class, the widest a mean of that
-    many values in [0, 1] can have, stands in and is named in ``method``.
+    The logit interval (Pepe 2003, section 5.2) stays inside (0, 1); the Wald interval is cut to [0, 1]. Perfect
+    separation, or scores that are all the same, have a DeLong variance of zero; a Wilson interval on the smaller class,
+    the widest a mean of that many values in [0, 1] can have, stands in and is named in ``method``.
 
     Raises:
         OneClassOnly, NotEstimable: as ``delong``.
@@ -82,10 +82,12 @@ def auroc(labels: ArrayLike, scores: ArrayLike, *, level: float = 0.95, interval
     result = delong(labels, scores)
     area, n = float(result.areas[0]), result.positives + result.negatives
     error = math.sqrt(max(float(result.covariance[0, 0]), 0.0))
-    if area <= 0.0 or area >= 1.0:
+    if error < 1e-12:
         smaller = min(result.positives, result.negatives)
-        edge = wilson(round(area) * smaller, smaller, level=level)
-        return Estimate(area, edge.low, edge.high, level, "Wilson on the smaller class", n, result.positives)
+        edge = wilson(round(area * smaller), smaller, level=level)
+        return Estimate(
+            area, min(edge.low, area), max(edge.high, area), level, "Wilson on the smaller class", n, result.positives
+        )
     z = normal_quantile(level)
     if interval == "wald":
         low, high = max(area - z * error, 0.0), min(area + z * error, 1.0)

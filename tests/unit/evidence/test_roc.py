@@ -87,6 +87,12 @@ def test_a_perfect_area_does_not_claim_certainty(scores: list[int], low: float, 
     assert found.method == "Wilson on the smaller class"
 
 
+def test_scores_that_are_all_the_same_do_not_claim_to_be_certainly_useless() -> None:
+    found = roc.auroc([0] * 30 + [1] * 50, [0.5] * 80)
+    assert found.value == 0.5
+    assert found.low < 0.35 < 0.65 < found.high
+
+
 @pytest.mark.parametrize("labels", [[1, 1, 1], [0, 0, 0]])
 def test_one_class_is_refused_by_name(labels: list[int]) -> None:
     for refuse in (roc.auroc, roc.curve):

@@ -1,0 +1,120 @@
+"""A small cohort scored by a model, a baseline and at an external site."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from domain.acceptance import at_least
+from domain.codes import PNEUMONIA
+from domain.dataset import DatasetVersion, Split
+from domain.identifiers import sha256_of
+from domain.intended_use import IntendedUse
+from domain.model_version import OperatingPoint
+from evidence.record import Provenance, ReportedModel, ValidationReport
+from evidence.report import build_report
+from evidence.scored_set import ScoredSet
+
+Scorer = Callable[..., ScoredSet]
+
+
+@pytest.fixture
+def dataset_version() -> Callable[..., DatasetVersion]:
+    def make(source: str = "kermany_chest_xray", *, synthetic: bool = False) -> DatasetVersion:
+        return DatasetVersion(
+            source=source,
+            distribution="recompressed",
+            digest=sha256_of(source.encode()),
+            synthetic=synthetic,
+            counts={"test": {"samples": 240, "patients": 160, "positives": 120}},
+            excluded={"duplicate_within_split": 3},
+            shards={"00000.tar": sha256_of(b"shard")},
+        )
+
+    return make
+
+
+@pytest.fixture
+def scored(dataset_version: Callable[..., DatasetVersion]) -> Scorer:
+    def make(
+        *, n: int = 240, separation: float = 2.5, seed: int = 0, source: str = "kermany_chest_xray", **changes: Any
+    ) -> ScoredSet:
+        draw = np.random.default_rng(seed)
+        labels = np.arange(n) % 2
+        probabilities = 1 / (1 + np.exp(-draw.normal(separation * (labels - 0.5), 1.0)))
+        subtypes = draw.choice(["bacteria", "virus"], size=n)
+        made = ScoredSet(
+            dataset_version=dataset_version(source),
+            split=Split.TEST,
+            model_version="chest_xray_pneumonia/network-seed1",
+            sample_ids=tuple(f"s{i:04d}" for i in range(n)),
+            patient_keys=tuple(f"p{i * 2 // 3:04d}" for i in range(n)),
+            labels=labels,
+            probabilities=probabilities,
+            subgroups={
+                "sex": tuple("F" if i < n - 6 else "not stated" for i in range(n)),
+                "subtype": tuple(str(s) if y else "normal" for s, y in zip(subtypes, labels, strict=True)),
+            },
+        )
+        return replace(made, **changes)
+
+    return make
+
+
+@pytest.fixture
+def reported() -> ReportedModel:
+    return ReportedModel(
+        task="chest_xray_pneumonia",
+        title="Pneumonia on chest radiographs",
+        variant="network-seed1",
+        model_version="chest_xray_pneumonia/network-seed1",
+        demo=False,
+        intended_use=IntendedUse(
+            statement="Orders the worklist.",
+            modalities=frozenset({"DX", "CR", "RG"}),
+            body_parts=frozenset({"CHEST", "THORAX"}),
+            view_positions=frozenset({"AP", "PA"}),
+        ),
+        finding=PNEUMONIA,
+        operating_point=OperatingPoint(threshold=0.4, rule="highest specificity", chosen_on="tune"),
+    )
+
+
+@pytest.fixture
+def provenance(dataset_version: Callable[..., DatasetVersion]) -> Provenance:
+    return Provenance(
+        run_id="0123456789abcdef0123456789abcdef",
+        git_commit="a" * 40,
+        git_dirty=False,
+        weights_sha256=sha256_of(b"weights"),
+        model_sha256=sha256_of(b"model"),
+        parameters=72_145,
+        seed=1,
+        dataset_version=dataset_version(),
+    )
+
+
+@pytest.fixture
+def report(scored: Scorer, reported: ReportedModel, provenance: Provenance) -> ValidationReport:
+    """A whole report: baseline, external set with caveats, one criterion met and one missed."""
+    test = scored()
+    noisy = np.clip(test.probabilities + np.random.default_rng(9).normal(0, 0.3, 240), 0, 1)
+    return build_report(
+        reported,
+        provenance=provenance,
+        test=test,
+        baseline=replace(test, model_version="chest_xray_pneumonia/baseline", probabilities=noisy),
+        external=[
+            scored(
+                source="nih_chest_xray",
+                separation=0.8,
+                seed=4,
+                split="external",
+                known_flaws=("labels are text-mined",),
+            )
+        ],
+        tune=scored(seed=5, split=Split.TUNE),
+        criteria=[at_least("auroc", lower_bound=0.8), at_least("specificity", lower_bound=0.99)],
+    )

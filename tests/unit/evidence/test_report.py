@@ -1,0 +1,258 @@
+"""A validation report states its evidence, refuses what it cannot know, and always gives the same bytes."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from domain.acceptance import at_least
+from domain.dataset import Split
+from domain.errors import NotEstimable, OneClassOnly
+from domain.identifiers import sha256_of
+from evidence.record import Provenance, ReportedModel, ValidationReport
+from evidence.report import build_report, report_bytes, write_report
+from evidence.results import MIN_PER_SUBGROUP
+from evidence.scored_set import NOT_STATED, ScoredSet, age_band
+from evidence.statistics import operating_point, roc
+
+PNG = bytes.fromhex("89504e470d0a1a0a0000000d4948445200000001000000010800000000")
+
+
+def metric_values(value: Any) -> Iterator[dict[str, Any]]:
+    """Every metric value anywhere in a report's JSON."""
+    if isinstance(value, dict):
+        if {"name", "value", "method"} <= value.keys():
+            yield value
+        for part in value.values():
+            yield from metric_values(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from metric_values(part)
+
+
+def test_every_number_has_interval_n_split_dataset_and_model_version(report: ValidationReport) -> None:
+    values = list(metric_values(json.loads(report_bytes(report))))
+    assert len(values) > 30
+    for value in values:
+        low, high = value["interval"]
+        assert low <= value["value"] <= high, value["name"]
+        assert value["n"] > 0
+        assert value["dataset_version"].count("@") == 1
+        assert value["model_version"].startswith("chest_xray_pneumonia/")
+        assert value["split"] in ("test", "tune", "external")
+
+
+def test_numbers_are_those_of_the_statistics(report: ValidationReport, scored: Callable[..., ScoredSet]) -> None:
+    test = scored()
+    found = {value.name: value for value in report.test.metrics}
+    assert found["auroc"].value == roc.auroc(test.labels, test.probabilities).value
+    counts = operating_point.confusion(test.labels, test.probabilities, threshold=0.4)
+    assert found["sensitivity"].interval == (
+        operating_point.sensitivity(counts).low,
+        operating_point.sensitivity(counts).high,
+    )
+    assert report.test.counts.true_positives == counts.true_positives
+    assert (report.test.n, report.test.patients, report.test.positives) == (240, 160, 120)
+
+
+def test_criteria_are_judged_on_the_lower_bound(report: ValidationReport) -> None:
+    assert [result.met for result in report.criteria] == [True, False]
+    assert not report.criteria_met
+
+
+def test_a_report_without_criteria_does_not_count_as_passed(
+    scored: Callable[..., ScoredSet], reported: ReportedModel, provenance: Provenance
+) -> None:
+    assert not build_report(reported, provenance=provenance, test=scored()).criteria_met
+
+
+def test_a_criterion_on_something_unmeasured_is_refused(
+    scored: Callable[..., ScoredSet], reported: ReportedModel, provenance: Provenance
+) -> None:
+    criteria = [at_least("dice", lower_bound=0.9)]
+    with pytest.raises(NotEstimable, match="dice"):
+        build_report(reported, provenance=provenance, test=scored(), criteria=criteria)
+
+
+def test_a_test_set_of_one_class_is_refused(
+    scored: Callable[..., ScoredSet], reported: ReportedModel, provenance: Provenance
+) -> None:
+    with pytest.raises(OneClassOnly):
+        build_report(reported, provenance=provenance, test=scored(labels=np.ones(240, dtype=int)))
+
+
+def test_an_external_set_of_one_class_keeps_what_can_be_known(
+    scored: Callable[..., ScoredSet], reported: ReportedModel, provenance: Provenance
+) -> None:
+    outside = scored(source="nih_chest_xray", labels=np.zeros(240, dtype=int), split="external")
+    results = build_report(reported, provenance=provenance, test=scored(), external=[outside]).external[0]
+    assert {value.name for value in results.metrics} >= {"specificity", "brier"}
+    assert "auroc" in results.not_estimated
+    assert results.roc == ()
+
+
+def test_baseline_is_compared_on_the_same_samples_whatever_their_order(
+    scored: Callable[..., ScoredSet], reported: ReportedModel, provenance: Provenance
+) -> None:
+    test, other = scored(), scored(seed=3, model_version="chest_xray_pneumonia/baseline")
+    backwards = replace(
+        other,
+        sample_ids=other.sample_ids[::-1],
+        patient_keys=other.patient_keys[::-1],
+        labels=other.labels[::-1],
+        probabilities=other.probabilities[::-1],
+        subgroups={},
+    )
+    one = build_report(reported, provenance=provenance, test=test, baseline=other).comparison
+    same = build_report(reported, provenance=provenance, test=test, baseline=backwards).comparison
+    assert one is not None
+    assert one == same
+    expected = roc.paired_difference(test.labels, test.probabilities, other.probabilities)
+    assert (one.difference.value, one.p_value) == (expected.difference.value, expected.p_value)
+    with pytest.raises(NotEstimable, match="same samples"):
+        build_report(reported, provenance=provenance, test=test, baseline=scored(n=238))
+
+
+def test_small_strata_are_refused_and_say_so(report: ValidationReport) -> None:
+    strata = {(s.group, s.value): s for s in report.test.subgroups}
+    small = strata["sex", NOT_STATED]
+    assert small.metrics == ()
+    assert small.not_estimated["auroc"] == f"refused: 3 of {MIN_PER_SUBGROUP} needed"
+    assert {value.name for value in strata["sex", "F"].metrics} == {"auroc", "sensitivity", "specificity"}
+
+
+def test_a_subtype_is_measured_against_every_sample_without_the_finding(report: ValidationReport) -> None:
+    subtypes = {s.value: s for s in report.test.subgroups if s.group == "subtype"}
+    assert set(subtypes) == {"bacteria", "virus"}
+    assert sum(s.positives for s in subtypes.values()) == 120
+    assert all(s.n - s.positives == 120 for s in subtypes.values())
+
+
+def test_failures_are_the_wrong_answers_farthest_from_the_threshold(
+    report: ValidationReport, scored: Callable[..., ScoredSet]
+) -> None:
+    test = scored()
+    missed = [f for f in report.failures if f.finding_present]
+    assert [f.probability for f in missed] == sorted(f.probability for f in missed)
+    assert missed[0].probability == test.probabilities[test.labels == 1].min() < 0.4
+    alarms = [f for f in report.failures if not f.finding_present]
+    assert alarms[0].probability == test.probabilities[test.labels == 0].max() >= 0.4
+
+
+def test_warnings_name_demo_synthetic_images_uncommitted_code_and_repeated_patients(
+    scored: Callable[..., ScoredSet],
+    reported: ReportedModel,
+    provenance: Provenance,
+    dataset_version: Callable[..., Any],
+) -> None:
+    said = build_report(
+        reported.model_copy(update={"demo": True}),
+        provenance=provenance.model_copy(update={"git_dirty": True}),
+        test=scored(dataset_version=dataset_version("phantom_chest", synthetic=True)),
+    ).warnings
+    text = "\n".join(said)
+    for word in ("Demonstration", "synthetic", "uncommitted", "240 films of 160 patients", "Trained on kermany"):
+        assert word in text
+    alone = scored(patient_keys=tuple(f"p{i}" for i in range(240)))
+    assert build_report(reported, provenance=provenance, test=alone).warnings == ()
+
+
+def test_the_same_report_has_the_same_bytes_in_every_process(report: ValidationReport, tmp_path: Path) -> None:
+    # Sets are ordered by a hash that changes with each process: the digest must not.
+    data = report_bytes(report)
+    (tmp_path / "report.json").write_bytes(data)
+    again = (
+        "import sys, pathlib; from evidence.record import ValidationReport; from evidence.report import report_bytes; "
+        "r = ValidationReport.model_validate_json(pathlib.Path(sys.argv[1]).read_bytes()); "
+        "sys.stdout.buffer.write(report_bytes(r))"
+    )
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path.cwd())}
+        found = subprocess.run(
+            [sys.executable, "-c", again, str(tmp_path / "report.json")],
+            env=environment,
+            capture_output=True,
+            check=True,
+        )
+        assert found.stdout == data
+
+
+def test_written_folder_holds_record_and_page_and_the_digest_is_the_records(
+    report: ValidationReport, tmp_path: Path
+) -> None:
+    pictured = report.failures[0].sample_id
+    digest = write_report(report, gallery={pictured: PNG}, folder=tmp_path / "new" / "reports")
+    data = (tmp_path / "new" / "reports" / "report.json").read_bytes()
+    assert digest == sha256_of(data)
+    assert ValidationReport.model_validate_json(data) == report
+    page = (tmp_path / "new" / "reports" / "report.html").read_text()
+    assert digest in page
+    assert page.count("data:image/png;base64,") == 1
+
+
+def test_the_page_loads_nothing_and_shows_every_headline_number(report: ValidationReport, tmp_path: Path) -> None:
+    write_report(report, gallery={}, folder=tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "<script" not in page
+    assert " src=" not in page
+    assert "href=" not in page
+    assert page.replace("http://www.w3.org/2000/svg", "").count("http") == 0
+    for value in report.test.metrics:
+        assert f"{value.value:.3f}".replace("-", "−") in page
+    for words in (
+        "labels are text-mined",
+        report.provenance.git_commit,
+        report.model.operating_point.rule,
+        "missed by",
+    ):
+        assert words in page
+
+
+def test_words_from_a_source_cannot_become_markup(
+    scored: Callable[..., ScoredSet], reported: ReportedModel, provenance: Provenance, tmp_path: Path
+) -> None:
+    hostile = scored(known_flaws=("<script>alert(1)</script>",), subgroups={"site": ("<b>x</b>",) * 240})
+    write_report(build_report(reported, provenance=provenance, test=hostile), gallery={}, folder=tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "<script>" not in page
+    assert "<b>x</b>" not in page
+
+
+def test_a_perfect_and_a_hopeless_model_still_have_a_report(
+    scored: Callable[..., ScoredSet], reported: ReportedModel, provenance: Provenance, tmp_path: Path
+) -> None:
+    labels = np.arange(240) % 2
+    for probabilities in (labels * 0.9 + 0.05, np.full(240, 0.5)):
+        report = build_report(reported, provenance=provenance, test=scored(probabilities=probabilities))
+        assert "calibration_slope" in report.test.not_estimated
+        write_report(report, gallery={}, folder=tmp_path)
+
+
+def test_scored_sets_with_unequal_columns_or_repeated_samples_are_refused(scored: Callable[..., ScoredSet]) -> None:
+    with pytest.raises(NotEstimable, match="labels"):
+        scored(labels=np.ones(3, dtype=int))
+    with pytest.raises(NotEstimable, match="twice"):
+        scored(sample_ids=("same",) * 240)
+
+
+@pytest.mark.parametrize(
+    ("age", "band"),
+    [(0.5, "under 2 years"), (2.0, "2–11 years"), (17.9, "12–17 years"), (18, "18–39 years"), (64.9, "40–64 years"),
+     (90, "65 years and over"), (None, NOT_STATED), (float("nan"), NOT_STATED)],
+)  # fmt: skip
+def test_ages_fall_into_their_band(age: float | None, band: str) -> None:
+    assert age_band(age) == band
+
+
+def test_tuning_numbers_are_marked_as_tuning(report: ValidationReport) -> None:
+    assert {(value.name, value.split) for value in report.tuning} == {
+        ("sensitivity", Split.TUNE),
+        ("specificity", Split.TUNE),
+    }
