@@ -32,7 +32,11 @@ _READS = ("GET", "HEAD", "OPTIONS")
 
 
 class UploadLimit:
-    """Stops reading a body once it exceeds the limit, whether or not its length was stated."""
+    """Stops reading a body once it exceeds the limit, whether or not its length was stated.
+
+    An answer given before the body was read to its end closes the connection: else the server would go on reading
+    what nobody wants.
+    """
 
     def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
         self._app = app
@@ -43,28 +47,38 @@ class UploadLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        stated = Headers(scope=scope).get("content-length", "0")
-        if stated.isdecimal() and int(stated) > self._max_bytes:
-            response = problem_response(
-                ImageTooLarge("The upload is larger than the limit.", next_step="Send fewer images at a time."),
-                headers={"Connection": "close"},
-            )
-            await response(scope, receive, send)
+        body = _Body(Headers(scope=scope), receive, send, max_bytes=self._max_bytes)
+        if body.stated_bytes > self._max_bytes:
+            error = ImageTooLarge("The upload is larger than the limit.", next_step="Send fewer images at a time.")
+            await problem_response(error)(scope, receive, body.send)
             return
-        await self._app(scope, self._counted(receive), send)
+        await self._app(scope, body.receive, body.send)
 
-    def _counted(self, receive: Receive) -> Receive:
-        read = 0
 
-        async def counted() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > self._max_bytes:
-                raise HTTPException(413)  # the only kind that FastAPI's body parser lets through
-            return message
+class _Body:
+    """One request's body while it is read."""
 
-        return counted
+    def __init__(self, headers: Headers, receive: Receive, send: Send, *, max_bytes: int) -> None:
+        stated = headers.get("content-length", "0")
+        self.stated_bytes = int(stated) if stated.isdecimal() else 0
+        self._complete = self.stated_bytes == 0 and "transfer-encoding" not in headers
+        self._receive, self._send = receive, send
+        self._left = max_bytes
+
+    async def receive(self) -> Message:
+        """The next part, as long as there is less than the limit."""
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        self._complete = not message.get("more_body", False)
+        if self._left < 0:
+            raise HTTPException(413)  # the only kind that FastAPI's body parser lets through
+        return message
+
+    async def send(self, message: Message) -> None:
+        """The answer, with the connection closed behind it where the body was not read to its end."""
+        if message["type"] == "http.response.start" and not self._complete:
+            MutableHeaders(scope=message)["Connection"] = "close"
+        await self._send(message)
 
 
 class RefuseForeignPages:
