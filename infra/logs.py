@@ -63,6 +63,7 @@ def configure(*, level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    logging.raiseExceptions = False  # a line that cannot be formatted is dropped, not printed with its arguments
 
 
 def get(name: str) -> Any:
