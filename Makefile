@@ -4,7 +4,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 PACKAGES := domain imaging evidence infra data models monitoring serving pipelines
 # More than one thread a process makes torch slower, not faster, beside a busy neighbour.
-TEST_ENV := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
+TEST_ENV := OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .PHONY: help environment demo test test-unit check format bench lock images-check clean

@@ -44,7 +44,7 @@ build() { # NAME: deploy/images/Dockerfile.NAME → fiducial-NAME:check
   for path in $(pip config get global.find-links 2>/dev/null); do
     [ -d "$path" ] && mounts+=(--volume "$path:$path:ro")
   done
-  buildah "${store[@]}" build --isolation chroot --format docker --network host --pull-never "${mounts[@]}" \
+  buildah "${store[@]}" build --layers --isolation chroot --format docker --network host --pull-never "${mounts[@]}" \
     --tag "fiducial-$1:check" --file "deploy/images/Dockerfile.$1" . >"$work/build-$1.log" 2>&1 || { tail -20 "$work/build-$1.log"; die "building $1 failed"; }
   podman "${store[@]}" image inspect "fiducial-$1:check" --format "images-check: fiducial-$1 {{.Size}} bytes, user {{.User}}"
 }
@@ -55,7 +55,7 @@ run() { # CONTAINER IMAGE [podman arguments --] COMMAND…
   while [ "$1" != -- ]; do options+=("$1"); shift; done
   shift
   containers+=("$name")
-  podman "${store[@]}" --runtime runc --cgroup-manager cgroupfs run --detach --name "$name" --network host --cgroups disabled \
+  podman "${store[@]}" --runtime runc --cgroup-manager cgroupfs run --detach --no-healthcheck --name "$name" --network host \
     --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 --read-only --tmpfs /tmp --security-opt seccomp=unconfined \
     "${options[@]}" "fiducial-$image:check" "$@" >/dev/null
 }
@@ -72,3 +72,49 @@ wait_for() { # CONTAINER URL SECONDS: asked from inside, with the image's own he
 
 seconds make_base
 for image in ${IMAGES:-platform pipelines}; do seconds build "$image"; done
+
+state=$work/state
+rm -rf "$state" && install --directory --owner=10001 --group=10001 "$state" "$state/mlflow" "$state/prefect"
+platform=(--volume "$state:/var/lib/fiducial" --env FIDUCIAL_LEVEL=enhanced
+  --env FIDUCIAL_API_PORT=18000 --env FIDUCIAL_GATEWAY_PORT=18010 --env FIDUCIAL_SERVICES_PORT=18020)
+
+check_platform() {
+  run check-facade platform "${platform[@]}" -- python -m serving.wiring.api
+  wait_for check-facade http://127.0.0.1:18000/readyz 60
+  run check-gateway platform "${platform[@]}" -- python -m serving.wiring.gateway
+  run check-worker platform "${platform[@]}" -- python -m serving.wiring.worker
+  run check-services platform "${platform[@]}" -- python -m serving.wiring.services
+  wait_for check-gateway http://127.0.0.1:18010/readyz 60
+  podman "${store[@]}" --cgroup-manager cgroupfs exec --interactive check-facade python - <<'PYTHON'
+import io, pathlib
+import httpx
+from PIL import Image
+
+facade = httpx.Client(base_url="http://127.0.0.1:18000", timeout=90)
+password = pathlib.Path("/var/lib/fiducial/secrets/clinician.password").read_text().strip()
+token = facade.post("/api/v1/token", data={"username": "clinician", "password": password}).raise_for_status().json()
+film = io.BytesIO()
+Image.linear_gradient("L").save(film, "PNG")
+study = facade.post(
+    "/api/v1/studies", params={"wait": 60}, headers={"Authorization": f"Bearer {token['access_token']}"},
+    data={"modality": "DX", "body_part_examined": "CHEST", "view_position": "PA", "patient_id": "1"},
+    files={"files": ("film.png", film.getvalue(), "image/png")},
+).raise_for_status().json()
+(prediction,) = study["predictions"]
+assert prediction["state"] == "done" and prediction["demo"] is True, study
+print(f"images-check: a film was answered: {prediction['model_version']}, probability {prediction['probability']:.3f}, demo")
+PYTHON
+}
+
+check_pipelines() {
+  run check-mlflow pipelines --volume "$state/mlflow:/var/lib/fiducial" --env MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false -- \
+    mlflow server --host=127.0.0.1 --port=15000 --backend-store-uri=sqlite:////var/lib/fiducial/mlflow.db
+  run check-prefect pipelines --volume "$state/prefect:/var/lib/fiducial" --env PREFECT_HOME=/var/lib/fiducial \
+    --env PREFECT_SERVER_ANALYTICS_ENABLED=false -- prefect server start --host 127.0.0.1 --port 14200
+  wait_for check-mlflow http://127.0.0.1:15000/health 120 pipelines
+  wait_for check-prefect http://127.0.0.1:14200/api/health 120 pipelines
+  run check-code pipelines --volume "$PWD:/app:ro" -- python -c "import pipelines.cli, mlflow, torch; print(torch.__version__)"
+}
+
+for image in ${IMAGES:-platform pipelines}; do seconds "check_$image"; done
+echo "images-check: passed"

@@ -1,10 +1,18 @@
 """For every test: what runs beside what, and an environment in which no vendor calls home."""
 
+import os
 from collections.abc import Iterable
 
 import pytest
 
+from infra.environment import process_environment
+
 SERIAL = ("tests/integration/", "tests/e2e/")
+
+
+def pytest_configure() -> None:
+    """The settings of every process we start, before a vendor's library is imported; one thread each."""
+    os.environ.update(process_environment(threads=1))
 
 
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:

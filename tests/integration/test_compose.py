@@ -68,8 +68,8 @@ def services() -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture
-def host(tmp_path: Path, postgresql_url: str) -> Host:
-    return Host(home=tmp_path, ports={port: free_port() for port in PORTS}, database_url=postgresql_url)
+def host(tmp_path: Path, new_postgresql_url: str) -> Host:
+    return Host(home=tmp_path, ports={port: free_port() for port in PORTS}, database_url=new_postgresql_url)
 
 
 @contextmanager
