@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -137,6 +138,8 @@ def _download(url: str, *, to: Path, progress: Progress) -> None:
                     file.write(chunk)
                     done += len(chunk)
                     progress(done, total)
+            if done < total:  # read() ends quietly when the connection breaks
+                raise ConnectionError(f"{done} of {total} bytes")
     except urllib.error.HTTPError as error:
         if error.code != 416:  # the range is empty: the file is complete
             raise Unavailable(f"{url} answers {error.code}.", next_step="Try again later.") from error

@@ -1,0 +1,146 @@
+"""Every file in data/sources: its card says all a reader must know, and its films can be read."""
+
+import importlib
+import io
+import os
+import re
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from data.obtain import GENERATED, file_digest, obtain
+from data.prepare import prepare
+from data.source import Film, Source
+from data.sources import get_source, list_sources
+from data.sources.kermany_chest_xray import record_of
+from data.versions import verify
+from domain.dataset import Split
+from domain.errors import DistributionMissing, QualityCheckFailed, UnknownSource
+
+REAL = [name for name in list_sources() if not get_source(name).card.synthetic]
+SYNTHETIC = [name for name in list_sources() if get_source(name).card.synthetic]
+MIRROR = Path(os.environ["FIDUCIAL_DATA_MIRROR"]) if os.environ.get("FIDUCIAL_DATA_MIRROR") else None
+
+
+def test_an_unknown_source_is_named_with_the_known_ones() -> None:
+    with pytest.raises(UnknownSource, match="phantom_chest"):
+        get_source("no_such_source")
+
+
+@pytest.mark.parametrize("name", list_sources())
+def test_the_card_is_complete(name: str) -> None:
+    card = get_source(name).card
+    assert card.name == name
+    for text in (card.title, card.licence, card.citation, card.reference_standard, card.population):
+        assert len(text) > 8
+    assert card.known_flaws
+    assert card.distributions
+
+
+@pytest.mark.parametrize("name", list_sources())
+def test_each_file_has_a_digest_or_a_public_address_and_a_reason(name: str) -> None:
+    for distribution in get_source(name).card.distributions:
+        assert distribution.note
+        for file in distribution.files:
+            assert re.fullmatch("[0-9a-f]{64}", file.sha256 or "0" * 64)
+            assert file.sha256 != "0" * 64
+            assert file.sha256 or (file.url and "no digest" in distribution.note)
+
+
+@pytest.mark.parametrize("name", list_sources())
+def test_an_external_source_gives_test_data_only(name: str) -> None:
+    source = get_source(name)
+    assert (source.shares.test == 1.0) == (source.card.use == "external")
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_real_source_names_its_publisher_and_cannot_be_generated(name: str, tmp_path: Path) -> None:
+    source = get_source(name)
+    assert source.card.homepage is not None
+    with pytest.raises(TypeError):
+        source.generate(tmp_path)
+
+
+@pytest.mark.parametrize("name", SYNTHETIC)
+def test_a_synthetic_source_says_so_everywhere(name: str) -> None:
+    card = get_source(name).card
+    assert "SYNTHETIC" in card.title
+    assert "SYNTHETIC" in " ".join(card.known_flaws)
+    assert "SYNTHETIC" in str(importlib.import_module(f"data.sources.{name}").__doc__)
+    assert [one.name for one in card.distributions] == [GENERATED]
+
+
+def _films(source: Source, raw: Path) -> list[Film]:
+    return list(source.films(raw, distribution=obtain(source, mirror=MIRROR, raw=raw)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SYNTHETIC)
+def test_the_generator_gives_the_recorded_bytes_and_readable_films(name: str, tmp_path: Path) -> None:
+    source = get_source(name)
+    films = _films(source, tmp_path / "raw")  # raises DigestMismatch when a byte differs from the recorded ones
+    assert {film.record.label for film in films} == {0, 1}
+    assert all(film.record.patient_key and film.record.site and film.record.view_position for film in films)
+    assert all(bool(film.record.opacities) == bool(film.record.label) for film in films)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REAL)
+def test_real_films_are_prepared_from_the_mirror_or_their_absence_is_explained(name: str, tmp_path: Path) -> None:
+    source = get_source(name)
+    if MIRROR is None or not (MIRROR / name).is_dir():
+        with pytest.raises(DistributionMissing, match="FIDUCIAL_DATA_MIRROR"):
+            obtain(source, mirror=MIRROR, raw=tmp_path / "raw")
+        return
+    films = _films(source, tmp_path / "raw")
+    version = prepare(source, raw=tmp_path / "raw", out=tmp_path / "prepared")
+    assert verify(tmp_path / "prepared") == version
+    kept = sum(count["samples"] for count in version.counts.values())
+    assert kept + sum(version.excluded.values()) == len(films)
+    published = Counter(film.record.published_split for film in films)
+    if published[Split.TEST]:
+        assert 0 < version.counts["test"]["samples"] <= published[Split.TEST]
+        assert version.counts["tune"]["samples"] / kept == pytest.approx(source.shares.tune, abs=0.04)
+
+
+PATHS = {
+    "train/NORMAL/IM-0637-0001.jpeg": ("train-normal-IM-0637", 0, "normal", Split.TRAIN),
+    "train/NORMAL/NORMAL2-IM-1090-0001-0002.jpeg": ("train-normal-NORMAL2-IM-1090", 0, "normal", Split.TRAIN),
+    "test/PNEUMONIA/person39_virus_85.jpeg": ("test-virus-39", 1, "virus", Split.TEST),
+    "train/PNEUMONIA/person447_virus_921_1.jpeg": ("train-virus-447", 1, "virus", Split.TRAIN),
+    "train/PNEUMONIA/person1073_bacteria_3008.jpeg": ("train-bacteria-1073", 1, "bacteria", Split.TRAIN),
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_publishers_file_names_tell_patient_label_subtype_and_split(path: str) -> None:
+    record = record_of(path)
+    assert (record.patient_key, record.label, record.subtype, record.published_split) == PATHS[path]
+
+
+def test_a_file_name_outside_the_pattern_is_refused_not_guessed() -> None:
+    with pytest.raises(QualityCheckFailed):
+        record_of("train/NORMAL/scan.jpeg")
+
+
+def test_the_publishers_own_archive_is_read_without_the_files_of_other_systems(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "ChestXRay2017.zip", "w") as archive:
+        for path in PATHS:
+            archive.writestr(f"chest_xray/{path}", path.encode())
+        archive.writestr("__MACOSX/chest_xray/train/NORMAL/._IM-0637-0001.jpeg", b"x")
+        archive.writestr("chest_xray/train/NORMAL/.DS_Store", b"x")
+    films = list(get_source("kermany_chest_xray").films(tmp_path, distribution="publisher-v2"))
+    assert {film.record.sample_id + ".jpeg" for film in films} == set(PATHS)
+    assert all(io.BytesIO(film.read()).read() == f"{film.record.sample_id}.jpeg".encode() for film in films)
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_the_mirrors_files_have_the_recorded_digests(name: str) -> None:
+    mirrored = [one for one in get_source(name).card.distributions if one.name.startswith("mirror")]
+    assert mirrored
+    found = {file.name: MIRROR / name / file.name for file in mirrored[0].files} if MIRROR else {}
+    for file in mirrored[0].files:
+        assert file.url is None
+        assert file.name not in found or file_digest(found[file.name]) == file.sha256
