@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from domain.errors import FiducialError, IntegrityViolation
-from domain.identifiers import Tenant
+from domain.errors import DigestMismatch, FiducialError, IntegrityViolation
+from domain.identifiers import Tenant, sha256_of
 from domain.model_version import ModelManifest
 from domain.prediction import ImageScore
 from infra import logs
@@ -22,7 +22,7 @@ from infra.db.session import Database, UnitOfWork
 from serving.demo import DEMO_MANIFEST, DEMO_TASK
 from serving.gateway_client import npy_bytes
 from serving.processes import Child, end_all, free_port
-from serving.trace import MANIFEST_FILE, MODEL_FOLDER
+from serving.trace import MANIFEST_FILE, MODEL_FILE, MODEL_FOLDER
 
 log = logs.get(__name__)
 KEEP_ALIVE_S = 75  # longer than the gateway keeps an idle connection, so that it never writes into a closed one
@@ -118,10 +118,23 @@ class Supervisor:
             return
         if not running.child.is_running():
             self._take_out(key, running)
-            if running.child.keep_running():
+            if self._is_unaltered(running) and running.child.keep_running():
                 running.started_at = time.monotonic()
         elif not running.in_traffic:
             self._admit(key, running)
+
+    def _is_unaltered(self, running: Running) -> bool:
+        # Before the process starts: BentoML starts a worker that refuses its model again and again.
+        try:
+            if running.bento is not None:
+                check_bento(running.bento, manifest=running.manifest)
+        except IntegrityViolation as error:
+            self._refuse(running, error)
+        return not running.refused
+
+    def _refuse(self, running: Running, error: FiducialError) -> None:
+        running.refused = True
+        log.error("version.refused", model_version=running.manifest.model_version, code=error.code, reason=error.what)
 
     def _admit(self, key: tuple[str, int], running: Running) -> None:
         if _is_ready(running.url):
@@ -134,9 +147,12 @@ class Supervisor:
         try:
             if running.bento is not None:
                 self_test(running.url, manifest=running.manifest, model=running.bento / MODEL_FOLDER)
-        except (FiducialError, httpx.HTTPError, OSError, ValueError) as error:
-            log.error("version.refused", model_version=running.manifest.model_version, code=getattr(error, "code", ""))
-            running.refused = isinstance(error, IntegrityViolation)
+        except IntegrityViolation as error:
+            self._refuse(running, error)
+            running.child.ask_to_end()
+            return
+        except (httpx.HTTPError, ValueError) as error:
+            log.error("version.fails", model_version=running.manifest.model_version, reason=type(error).__name__)
             running.child.ask_to_end()
             return
         with self.database.unit_of_work(self.tenant) as work:
@@ -161,15 +177,26 @@ class Supervisor:
                 work.addresses.remove(address.task, address.version)
 
 
-def self_test(url: str, *, manifest: ModelManifest, model: Path) -> None:
-    """Ask a service for its recorded answers.
+def check_bento(bento: Path, *, manifest: ModelManifest) -> None:
+    """That a Bento carries the registered version.
 
     Raises:
-        IntegrityViolation: the Bento is not the registered version, or does not answer as recorded.
+        IntegrityViolation: it is gone, carries another manifest, or another model than its manifest names.
     """
-    carried = ModelManifest.model_validate_json((model / MANIFEST_FILE).read_bytes())
+    folder = bento / MODEL_FOLDER
+    try:
+        carried = ModelManifest.model_validate_json((folder / MANIFEST_FILE).read_bytes())
+        model_sha256 = sha256_of((folder / MODEL_FILE).read_bytes())
+    except (OSError, ValueError) as error:
+        raise IntegrityViolation(f"The Bento of {manifest.model_version} cannot be read.") from error
     if carried != manifest:
         raise IntegrityViolation(f"The Bento of {manifest.model_version} carries another manifest.")
+    if model_sha256 != manifest.model_sha256:
+        raise DigestMismatch(f"The model of {manifest.model_version} was altered.")
+
+
+def self_test(url: str, *, manifest: ModelManifest, model: Path) -> None:
+    """Ask a service for its recorded answers; raises IntegrityViolation where it does not repeat them."""
     for expected in manifest.reference_answers:
         image = npy_bytes(np.load(model / expected.file, allow_pickle=False))
         answer = httpx.post(f"{url}/predict", content=image, timeout=30.0, trust_env=False).raise_for_status()
