@@ -9,6 +9,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined, Template
 
 from domain.acceptance import MetricValue
 from domain.identifiers import Sha256
+from domain.intended_use import IntendedUse
 from evidence import figures
 from evidence.record import SetResults, SubgroupResults, ValidationReport
 
@@ -61,6 +62,16 @@ def number(value: float) -> str:
     return f"{value:.3f}".replace("-", "−")
 
 
+def ages(intended_use: IntendedUse) -> str:
+    """The age limits as words, empty when there are none."""
+    lower, upper = intended_use.min_age_years, intended_use.max_age_years
+    if lower is None and upper is None:
+        return ""
+    if lower is None:
+        return f" · up to {upper:g} years"
+    return f" · {lower:g} years and over" if upper is None else f" · {lower:g} to {upper:g} years"
+
+
 def p_value(p: float) -> str:
     """``p = 0.012`` or ``p < 0.001``."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
@@ -81,7 +92,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(interval=interval, number=number, p_value=p_value, named=named)
+    environment.filters.update(ages=ages, interval=interval, number=number, p_value=p_value, named=named)
     environment.globals.update(
         names=NAMES, ideal=IDEAL, headline=HEADLINE, external_rows=EXTERNAL_ROWS, bar=figures.interval_bar
     )

@@ -1,19 +1,31 @@
-"""Statistics of one model input, for drift monitoring: no pixels and nothing that names a patient."""
+"""Statistics of one model input, for drift monitoring: no pixels and nothing that names a patient.
+
+They are taken from the means of 32 × 32 cells, stretched to 0–1 between the cells' own percentiles. On the pixels, and
+on the grey scale of the pixels, a film's noise and so its compression and resampling move them by up to a whole
+standard deviation; on the cells by a tenth (docs/adr/0007-drift-test.md). Patients and scanners stay visible.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.drift import IMAGE_FEATURES
 
-_GREY_LEVELS = 64
-_COARSE, _FINE = 8, 32  # cells along one side of the grids on which texture is measured
+_GREY_LEVELS = 32
+_COARSE, _FINE = 8, 32  # cells along one side
+_BLACK, _WHITE = 2.0, 98.0  # percentiles of the cells
 
 
 def measure(model_input: NDArray[np.float32]) -> dict[str, float]:
     """The features named in ``domain.drift.IMAGE_FEATURES`` of an input of shape (1, rows, columns)."""
-    image = model_input[0].astype(np.float64)
-    values = (*_grey_scale(image), *_texture(image), *_layout(image), _low_frequency_share(image))
+    cells = _stretched(_cell_means(model_input[0].astype(np.float64), _FINE))
+    values = (*_grey_scale(cells), *_texture(cells), *_layout(cells), _low_frequency_share(cells))
     return dict(zip(IMAGE_FEATURES, (float(value) for value in values), strict=True))
+
+
+def _stretched(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+    black, white = np.percentile(cells, [_BLACK, _WHITE])
+    stretched: NDArray[np.float64] = np.clip((cells - black) / max(white - black, 1e-9), 0.0, 1.0)
+    return stretched
 
 
 def _grey_scale(image: NDArray[np.float64]) -> tuple[float, ...]:
@@ -26,9 +38,7 @@ def _texture(image: NDArray[np.float64]) -> tuple[float, float]:
     counts, _ = np.histogram(image, bins=_GREY_LEVELS)
     share = counts[counts > 0] / image.size
     entropy_bits = -(share * np.log2(share)).sum()
-    # On 32 × 32 cell means: at full resolution, JPEG quality 50 or halving the film once moves it by a whole deviation.
-    cells = _cell_means(image, _FINE)
-    edge_energy = np.abs(np.diff(cells, axis=0)).mean() + np.abs(np.diff(cells, axis=1)).mean()
+    edge_energy = np.abs(np.diff(image, axis=0)).mean() + np.abs(np.diff(image, axis=1)).mean()
     return entropy_bits, edge_energy
 
 
