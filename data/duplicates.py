@@ -13,9 +13,8 @@ from domain.errors import LeakageAcrossSplits, QualityCheckFailed
 
 HASH_SIDE = 8  # a 64-bit hash
 MAX_HASH_DISTANCE = 10  # bits; candidates only, the pixels decide
-MAX_PIXEL_DISTANCE = (
-    0.14  # what of one film's grey-level ranks the other does not explain; docs/adr/0003 has the measurements
-)
+# What of one film's grey-level ranks the other leaves unexplained; measured in docs/adr/0003.
+MAX_PIXEL_DISTANCE = 0.14
 ROWS_AT_ONCE = 2048
 
 Thumbnails = npt.NDArray[np.float32]  # film × pixel
