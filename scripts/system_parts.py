@@ -15,10 +15,10 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 
 @dataclass(frozen=True)
 class Part:
-    """One program: where it is looked for, the Debian package that brings it, and what it is needed for."""
+    """One program: where it is looked for, the Debian packages that bring it, and what it is needed for."""
 
     program: str
-    package: str
+    packages: str
     purpose: str
     elsewhere: str = ""  # a pattern below /, for programs that Debian keeps off the PATH
 
@@ -29,8 +29,8 @@ class Part:
 
 PARTS = (
     Part("postgres", "postgresql", "the facade on a real PostgreSQL", "usr/lib/postgresql/*/bin/postgres"),
-    Part("dcmdump", "dcmtk", "DICOM files read by a second implementation"),
-    Part("chromium", "chromium", "the upload page in a real browser"),
+    Part("dcmcjpeg", "dcmtk", "DICOM files written by a second implementation"),
+    Part("chromium", "chromium fonts-liberation", "the upload page in a real browser"),
     Part("prometheus", "prometheus", "alert rules and dashboard queries on a real Prometheus"),
     Part("promtool", "prometheus", "tests of the alert rules"),
 )
@@ -65,13 +65,13 @@ def main() -> None:
     lacking = missing()
     if not lacking:
         return
-    packages = sorted({part.package for part in lacking})
+    packages = sorted({package for part in lacking for package in part.packages.split()})
     if os.geteuid() == 0 and shutil.which("apt-get") is not None:
         print(f"system parts: installing {', '.join(packages)}", flush=True)
         install(packages)
         lacking = missing()
     if lacking:
-        needs = "".join(f"\n  {part.program}: {part.purpose} (Debian package {part.package})" for part in lacking)
+        needs = "".join(f"\n  {part.program}: {part.purpose} (Debian: {part.packages})" for part in lacking)
         sys.exit(
             f"fiducial: tests need programs that are not on this machine:{needs}\n"
             f"On Debian or Ubuntu: sudo apt-get install {' '.join(packages)}\n"
