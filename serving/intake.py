@@ -40,7 +40,7 @@ UNKNOWN_SITE = "unknown"
 
 @dataclass(frozen=True)
 class Declared:
-    """What the sender states beside the images; a DICOM header wins where it speaks."""
+    """What the sender states beside the images. Attributes of DICOM images come from their header alone."""
 
     attributes: ImageAttributes
     patient_id: str | None = None

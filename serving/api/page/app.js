@@ -21,18 +21,18 @@ async function ask(path, options = {}) {
   try {
     response = await fetch(path, { ...options, headers, credentials: "omit" });
   } catch {
-    throw new Problem({ title: "No answer", detail: "The platform does not answer.", next_step: "Is it running?" });
+    throw new Problem({ detail: "The platform does not answer.", next_step: "Is it running?" });
   }
   if (response.ok) return response;
   const told = (response.headers.get("Content-Type") || "").includes("json") ? await response.json() : {};
-  throw new Problem({ title: "The request failed", detail: `HTTP ${response.status}`, status: response.status, ...told });
+  throw new Problem({ detail: `HTTP ${response.status}`, status: response.status, ...told });
 }
 
 function showProblem(element, error) {
-  const problem = error instanceof Problem ? error.problem : { title: "The page failed", detail: String(error) };
+  const problem = error instanceof Problem ? error.problem : { detail: `The page failed: ${error}` };
   element.replaceChildren();
-  line(element, "strong", problem.title);
-  line(element, "p", [problem.detail, problem.next_step].filter(Boolean).join(" "));
+  line(element, "strong", problem.detail);
+  if (problem.next_step) line(element, "p", problem.next_step);
   for (const wrong of problem.errors || []) line(element, "p", `${wrong.field}: ${wrong.rule}`);
   if (problem.code) line(element, "code", problem.code);
   show(element);
@@ -109,15 +109,18 @@ async function send(event) {
   byId("answers").replaceChildren();
   show(byId("problem"), false);
   progress("sending");
+  byId("outcome").scrollIntoView({ behavior: "smooth", block: "nearest" });
   try {
     const response = await ask("/api/v1/studies", { method: "POST", body: form });
     progress("stored");
     const study = await answered(await response.json());
     progress("answered");
     for (const prediction of study.predictions) await showPrediction(prediction);
+    byId("answers").scrollIntoView({ behavior: "smooth", block: "nearest" });
   } catch (error) {
     show(byId("progress"), false);
     showProblem(byId("problem"), error);
+    byId("problem").scrollIntoView({ behavior: "smooth", block: "nearest" });
     if (error instanceof Problem && error.problem.status === 401) signedIn(false);
   } finally {
     byId("send").disabled = false;
@@ -131,7 +134,7 @@ async function answered(study) {
     study = await (await ask(`/api/v1/studies/${study.study_id}`)).json();
   }
   throw new Problem({
-    title: "No answer yet", detail: "The study is stored; its answer takes longer than usual.",
+    detail: "The study is stored; its answer takes longer than usual.",
     next_step: `Read it later: /api/v1/studies/${study.study_id}`,
   });
 }
@@ -153,7 +156,7 @@ function showNoAnswer(at, prediction) {
     ? "The study is stored, but lies outside what the model version may be used for:"
     : `The study is stored, but no answer came after ${prediction.attempts} attempts (${prediction.code}).`;
   show(at(".reasons"), refused);
-  for (const reason of prediction.reasons || []) line(at(".reasons"), "li", reason);
+  for (const reason of prediction.reasons || []) line(at(".reasons"), "li", reason.replaceAll("_", " "));
 }
 
 async function showAnswer(card, at, prediction) {

@@ -22,7 +22,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.01, 0.25
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "content": {"application/problem+json": {}}} for status in (400, 401, 403, 413, 415, 422)
 }
-Short = Form(max_length=64, description="Recorded as declared; a DICOM header wins where it speaks.")
+Short = Form(max_length=64, description="For PNG and JPEG, recorded as declared; DICOM files speak for themselves.")
 
 
 class UploadRoute(APIRoute):
