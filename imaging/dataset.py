@@ -22,7 +22,8 @@ from imaging.values import uid_of
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
 _PREAMBLE = 132
-_MAX_READS = 200_000  # steps of the parser: real headers need a few hundred, a hostile file could ask for millions
+_MAX_READS = 100_000  # steps of the parser: real headers need a few hundred, a hostile file could ask for millions
+_FIRST_PIXELS, _PIXEL_DATA = 0x7FE00008, 0x7FE00010  # a group length and offset tables may come before
 _LONG_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
 
 
@@ -66,10 +67,11 @@ def looks_like_dicom(data: bytes) -> bool:
     """True for a Part 10 file, and for a bare data set that begins with group 0002 or 0008."""
     if data[128:_PREAMBLE] == b"DICM":
         return True
-    group, element = data[:2], data[2:4]
-    known = group in (b"\x02\x00", b"\x08\x00") and element[1:] == b"\x00"
-    # Implicit VR: the first value is short. Explicit VR: two capital letters.
-    return known and len(data) > _PREAMBLE and (data[4:6].isalpha() or data[6:8] == b"\x00\x00")
+    known = data[:1] in (b"\x02", b"\x08") and data[1:2] == data[3:4] == b"\0"
+    big_endian = data[:2] == b"\x00\x08" and data[2:3] == b"\0"
+    # Explicit VR: two capital letters. Implicit VR: the first value is short.
+    explicit, short = data[4:6].isalpha(), data[6:8] == b"\0\0"
+    return len(data) > _PREAMBLE and ((known and (explicit or short)) or (big_endian and explicit))
 
 
 def parse(data: bytes, *, limits: Limits) -> ParsedDataset:
@@ -139,7 +141,7 @@ def _read(data: bytes, *, start: int, transfer_syntax: TransferSyntax) -> Parsed
         # An element twice is two answers to one question, such as whose image this is (PS3.5 7.1).
         if places.setdefault(tag, stream.tell()) != stream.tell():
             raise UnreadableImage("An element occurs twice.", next_step="Export the image again.")
-        reached = bool(tag.group >= 0x7FE0)
+        reached = bool(tag >= _FIRST_PIXELS)
         if reached:
             found.append((tag, vr, length))
         return reached
@@ -147,7 +149,7 @@ def _read(data: bytes, *, start: int, transfer_syntax: TransferSyntax) -> Parsed
     ds = read_dataset(stream, transfer_syntax.implicit_vr, transfer_syntax.little_endian, stop_when=is_pixel_data)
     if not found and (stream.overran or "SOPClassUID" not in ds):
         raise unreadable("DICOM header")
-    if not found or found[-1][0] != 0x7FE00010:
+    if not found or found[-1][0] != _PIXEL_DATA:
         raise UnsupportedImageKind("The DICOM object carries no pixel data.", next_step="Send an image object.")
     _, vr, length = found[-1]
     header_length = 12 if vr in _LONG_VRS else 8

@@ -35,10 +35,10 @@ def fragments_of(pixels: PixelElement) -> Fragments:
     spans: list[tuple[int, int]] = []
     while len(spans) <= _MAX_FRAGMENTS:
         tag, header = data[position : position + 4], data[position + 4 : position + 8]
+        if tag not in (_ITEM, _END) or len(header) < 4:
+            raise unreadable("pixel data")
         if tag == _END:
             return _without_offset_table(data, spans)
-        if tag != _ITEM or len(header) < 4:
-            raise unreadable("pixel data")
         length = struct.unpack("<I", header)[0]
         position += 8
         if length > len(data) - position:

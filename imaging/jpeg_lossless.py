@@ -54,7 +54,7 @@ def _parse(stream: bytes) -> _Scan:
         segment = stream[position + 4 : position + 2 + length]
         position += 2 + length
         if marker == 0xC3:
-            precision = segment[0]
+            precision = int.from_bytes(segment[:1], "big")
         elif marker == 0xC4:
             if table:
                 raise _unsupported("several Huffman tables")
@@ -67,9 +67,11 @@ def _parse(stream: bytes) -> _Scan:
 
 
 def _scan(segment: bytes, *, precision: int, table: bytes, coded: bytes) -> _Scan:
-    components, predictor, point_transform = segment[0], segment[-3], segment[-1] & 0x0F
-    if components != 1:
+    if segment[:1] != b"\1":
         raise _unsupported("several components")
+    if len(segment) != 6:
+        raise unreadable("JPEG stream")
+    predictor, point_transform = segment[3], segment[5] & 0x0F
     if not (2 <= precision <= 16 and 1 <= predictor <= 7 and point_transform < precision and len(table) >= 17):
         raise unreadable("JPEG stream")
     end = _MARKER.search(coded)
