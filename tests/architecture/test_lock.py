@@ -27,6 +27,8 @@ OURS = {
 # Needed by aiohttp and redis on Python before 3.11.3 only; see scripts/lock.py.
 OLDER_PYTHON = {"async-timeout"}
 TORCH = {"torch"}
+# Run as a program, or loaded by name: DVC, SQLAlchemy's driver, pydicom's decoders, FastAPI's parser of uploads.
+NOT_IMPORTED = {"dvc", "psycopg", "pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle", "python-multipart"}
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +101,11 @@ def test_every_third_party_import_is_declared(
         if not {canonicalize_name(provider) for provider in providers.get(name, [])} & names
     }
     assert undeclared == set()
+
+
+def test_every_declared_dependency_is_used(root: Path, modules: list[Path]) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    stated = {canonicalize_name(Requirement(line).name) for line in project["dependencies"]}
+    providers = packages_distributions()
+    used = {canonicalize_name(p) for path in modules for name in imported(path) for p in providers.get(name, [])}
+    assert stated - used == NOT_IMPORTED
