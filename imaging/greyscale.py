@@ -58,7 +58,7 @@ def _stored_values(header: PixelHeader) -> Values:
 
 
 def _modality(ds: Dataset, stored: Values, *, signed: bool) -> tuple[Values, tuple[float, float]]:
-    item = first_item(ds, "ModalityLUTSequence")
+    item = _table_item(ds, "ModalityLUTSequence")
     if item is not None:
         values = _lookup_table(item, signed=signed)(stored)
     else:
@@ -71,7 +71,7 @@ def _modality(ds: Dataset, stored: Values, *, signed: bool) -> tuple[Values, tup
 
 def _voi(ds: Dataset, values: Values, *, bounds: tuple[float, float], signed: bool) -> Values:
     """Values of interest from 0 to 1: the VOI LUT, else the first window, else the whole range."""
-    item = first_item(ds, "VOILUTSequence")
+    item = _table_item(ds, "VOILUTSequence")
     if item is not None:
         table = _lookup_table(item, signed=signed or bounds[0] < 0)
         return np.asarray(np.clip(table(values) / (2**table.bits - 1), 0.0, 1.0))
@@ -109,6 +109,13 @@ WINDOW_FUNCTIONS: dict[str, Callable[[Values, float, float], Values]] = {
     "LINEAR_EXACT": _linear_exact,  # PS3.3 C.11.2.1.3.2
     "SIGMOID": _sigmoid,  # PS3.3 C.11.2.1.3.1
 }
+
+
+def _table_item(ds: Dataset, keyword: str) -> Dataset | None:
+    """The item of a LUT sequence; some devices write one without a table, which states nothing."""
+    item = first_item(ds, keyword)
+    empty = item is None or (raw(item, "LUTDescriptor") is None and raw(item, "LUTData") is None)
+    return None if empty else item
 
 
 def _lookup_table(item: Dataset, *, signed: bool) -> LookupTable:

@@ -105,6 +105,12 @@ def test_a_modality_lut_comes_before_the_window(dicom: Write) -> None:
     assert np.array_equal(pixels(dicom(stored, ModalityLUTSequence=doubled, **window)), stored)
 
 
+def test_a_lut_sequence_without_a_table_states_nothing(dicom: Write, gradient: Stored) -> None:
+    empty = Dataset()
+    empty.LUTExplanation = ""
+    assert np.array_equal(pixels(dicom(gradient, ModalityLUTSequence=Sequence([empty]))), gradient)
+
+
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 def test_padding_is_black_whatever_the_sense(dicom: Write, gradient: Stored, photometric: str) -> None:
     padded = gradient.copy()
