@@ -5,6 +5,8 @@ on the grey scale of the pixels, a film's noise and so its compression and resam
 standard deviation; on the cells by a tenth (docs/adr/0007-drift-test.md). Patients and scanners stay visible.
 """
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,9 +60,18 @@ def _low_frequency_share(image: NDArray[np.float64]) -> float:
 
 
 def _cell_means(image: NDArray[np.float64], cells: int) -> NDArray[np.float64]:
-    """Means over a grid of at most ``cells`` × ``cells`` equal cells; what is left over at the end is dropped."""
-    down, across = (min(cells, side) for side in image.shape)
-    height, width = image.shape[0] // down, image.shape[1] // across
-    kept = image[: down * height, : across * width]
-    means: NDArray[np.float64] = kept.reshape(down, height, across, width).mean(axis=(1, 3))
+    """Means over a grid of at most ``cells`` × ``cells`` equal cells that cover the whole image, sharing pixels."""
+    rows, columns = (_shares(side, min(cells, side)) for side in image.shape)
+    means: NDArray[np.float64] = rows @ image @ columns.T
     return means
+
+
+@cache
+def _shares(side: int, cells: int) -> NDArray[np.float64]:
+    """The weight (cells, side) of each pixel in the mean of each cell: the part of the cell it covers."""
+    borders = np.linspace(0.0, side, cells + 1)
+    first, last = borders[:-1, np.newaxis], borders[1:, np.newaxis]
+    pixel = np.arange(side)
+    covered = np.clip(np.minimum(last, pixel + 1) - np.maximum(first, pixel), 0.0, None)
+    shares: NDArray[np.float64] = covered / (last - first)
+    return shares

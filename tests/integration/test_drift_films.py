@@ -19,7 +19,7 @@ from monitoring.windows import FEATURE
 pytestmark = pytest.mark.slow
 
 WINDOW = 200
-GRID = Preprocessing(size_px=96)
+GRID = Preprocessing(size_px=64)
 Film = Image.Image
 
 

@@ -63,6 +63,18 @@ def test_gain_and_offset_of_the_grey_scale_change_nothing() -> None:
     assert measure(3 * film + 2) == pytest.approx(measure(film), rel=1e-5, abs=1e-6)
 
 
+@pytest.mark.parametrize("size", [32, 48, 90, 96, 224])
+def test_the_whole_image_is_measured_at_any_size(size: int) -> None:
+    # At 48 pixels a grid of whole-pixel cells would leave out the lower right half of the film.
+    image = np.zeros((1, size, size), dtype=np.float32)
+    image[:, size // 2 :] = 1
+    assert measure(image)["upper_minus_lower"] == pytest.approx(-1, abs=0.03)
+    assert measure(image)["mean"] == pytest.approx(0.5, abs=0.03)
+    corner = np.zeros((1, size, size), dtype=np.float32)
+    corner[:, -size // 4 :, -size // 4 :] = 1
+    assert measure(corner)["mean"] == pytest.approx(1 / 16, abs=0.02)
+
+
 def test_pixel_noise_hardly_moves_a_feature() -> None:
     draw = np.random.default_rng(1)
     smooth = np.add.outer(np.sin(np.linspace(0, 3, 96)), np.cos(np.linspace(0, 2, 96)))[np.newaxis].astype(np.float32)
