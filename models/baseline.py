@@ -8,7 +8,6 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, compose, helper, numpy_helper
 
-
 _COMPONENTS = 64
 _OPSET = 17
 _IR_VERSION = 10

@@ -37,7 +37,7 @@ def network_to_onnx(network: torch.nn.Module, *, calibration: ProbabilityScale, 
         def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
             output = forward(self.network, image)
             probability = torch.sigmoid(calibration.slope * output.logit + calibration.intercept)
-            return probability, calibration.slope * output.activation_map, output.embedding
+            return probability, calibration.slope * output.activation_map + calibration.intercept, output.embedding
 
     buffer = io.BytesIO()
     axes = {name: {0: "n"} for name in ("image", *OUTPUTS)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -145,13 +146,16 @@ class Learner:
         self.history = [EpochRecord.model_validate(record) for record in stored["history"]]
 
     def _batches(self, epoch: int) -> list[torch.Tensor]:
-        """Random samples of the epoch in whole batches: a rest of one sample would break batch normalisation."""
+        """The epoch's samples in whole batches (a rest of one sample would break batch normalisation).
+
+        All training samples follow each other in random order, again and again, until the epoch is full.
+        """
         import torch
 
-        order = torch.randperm(len(self.labels), generator=determinism.generator(self.seed, "order", epoch))
-        size = min(self.preset.batch_size, len(order))
-        wanted = min(self.preset.samples_per_epoch or len(order), len(order))
-        return list(torch.split(order[: max(wanted // size, 1) * size], size))
+        random, n, size = determinism.generator(self.seed, "order", epoch), len(self.labels), self.preset.batch_size
+        wanted = max(self.preset.samples_per_epoch // size, 1) * size
+        passes = [torch.randperm(n, generator=random) for _ in range(math.ceil(wanted / n))]
+        return list(torch.split(torch.cat(passes)[:wanted], size))
 
     def _inputs(self, grey: torch.Tensor) -> torch.Tensor:
         import torch

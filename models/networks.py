@@ -1,7 +1,7 @@
 """Networks that end in global average pooling and one linear unit.
 
-With that ending the class activation map (Zhou et al., CVPR 2016) is exact: the linear weights applied at each place of
-the last feature map; its mean, plus the bias, *is* the logit.
+With that ending the class activation map (Zhou et al., CVPR 2016) is exact: the linear unit applied at each place of
+the last feature map; the map's mean *is* the logit.
 """
 
 from __future__ import annotations
@@ -90,6 +90,5 @@ def forward(network: torch.nn.Module, inputs: torch.Tensor) -> NetworkOutput:
     """Logit, class activation map and embedding of inputs (n, 1, rows, columns)."""
     features = network["features"](inputs)  # type: ignore[index]
     head = network["head"]  # type: ignore[index]
-    embedding = features.mean(dim=(2, 3))
-    activation_map = (features * head.weight.reshape(1, -1, 1, 1)).sum(dim=1)
-    return NetworkOutput(head(embedding)[:, 0], activation_map, embedding)
+    activation_map = (features * head.weight.reshape(1, -1, 1, 1)).sum(dim=1) + head.bias
+    return NetworkOutput(activation_map.mean(dim=(1, 2)), activation_map, features.mean(dim=(2, 3)))

@@ -53,7 +53,7 @@ class Preset(Spec):
     preprocessing: Preprocessing
     network: SerializeAsAny[NetworkSpec]
     epochs: int
-    samples_per_epoch: int | None = None  # None: every training sample once an epoch
+    samples_per_epoch: int  # not the cohort decides how long a training takes
     batch_size: int = 32
     learning_rate: float
     weight_decay: float = 1e-2

@@ -12,9 +12,9 @@ from models.transforms import RadiographAugmentation
 TASK = Task(
     title="Pneumonia on chest radiographs",
     intended_use=IntendedUse(
-        statement="Draws a radiologist's attention to possible pneumonia on frontal chest radiographs. Developed on films "
-        "of children of 1 to 5 years; no performance is claimed for other ages. A radiologist reads every film; the answer "
-        "is no diagnosis.",
+        statement="Draws a radiologist's attention to possible pneumonia on frontal chest radiographs. Developed on "
+        "films of children of 1 to 5 years; no performance is claimed for other ages. A radiologist reads every film; "
+        "the answer is no diagnosis.",
         modalities=frozenset({"CR", "DX"}),
         body_parts=frozenset({"CHEST"}),
         view_positions=frozenset({"AP", "PA"}),
@@ -32,17 +32,17 @@ TASK = Task(
         "smoke": Preset(
             preprocessing=Preprocessing(size_px=48),
             network=DenseNet(init_features=8, growth_rate=8, block_config=(2, 2)),
-            epochs=2, learning_rate=5e-3, averaging=0.9, patience=2, baseline_grid_px=16,
+            epochs=6, samples_per_epoch=512, learning_rate=6e-3, averaging=0.95, patience=6, baseline_grid_px=16,
         ),
         "demo": Preset(
             preprocessing=Preprocessing(size_px=96),
             network=DenseNet(init_features=16, growth_rate=12, block_config=(2, 4, 4)),
-            epochs=4, learning_rate=4e-3, patience=4,
+            epochs=12, samples_per_epoch=2048, learning_rate=4e-3, patience=12,
         ),
         "reference": Preset(
             preprocessing=Preprocessing(size_px=144),
             network=DenseNet(init_features=32, growth_rate=16, block_config=(4, 6, 6)),
-            epochs=16, learning_rate=3e-3, patience=6,
+            epochs=24, samples_per_epoch=4096, learning_rate=3e-3, patience=8,
         ),
     },
 )  # fmt: skip

@@ -1,0 +1,122 @@
+"""A small, easy phantom cohort, prepared as a dataset version, and one training on it that several tests look at."""
+
+import io
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from data.phantoms.cohort import Cohort, Site, films
+from domain.dataset import DatasetVersion, Sample, Split
+from domain.identifiers import sha256_of
+from models.checkpoints import TrainedModel
+from models.task import Task
+from models.tasks import get_task
+from models.tracking import Tracking
+from models.training import train_task
+
+PATIENTS = {Split.TRAIN: 220, Split.TUNE: 70, Split.TEST: 90}
+Prepare = Callable[..., Path]
+
+
+def prepare_phantoms(out: Path, *, shuffled: bool = False) -> Path:
+    """Plain opacities on small films; with ``shuffled``, training and tuning labels say nothing."""
+    site = Site(key="phantom-easy", share=1.0, contrast=(0.7, 1.0))
+    cohort = Cohort(
+        name="phantom_easy", patients=sum(PATIENTS.values()), size_px=96, prevalence=0.5, sites=(site,), copies=0,
+        shared_films=0, re_exports=0,
+    )  # fmt: skip
+    by_patient = [split for split, n in PATIENTS.items() for _ in range(n)]
+    rows, opacities, shard = [], [], b""
+    for record, film in films(cohort):
+        encoded = io.BytesIO()
+        Image.fromarray(film).save(encoded, "PNG")
+        data = encoded.getvalue()
+        split = by_patient[int(record.patient_key[-4:])]
+        sample = Sample(
+            sample_id=record.sample_id, patient_key=record.patient_key, split=split, label=record.label,
+            site=record.site, view_position=record.view_position, age_years=record.age_years, sex=record.sex,
+            sha256=sha256_of(data), shard="00000.tar", offset=len(shard), length=len(data), rows=96, columns=96,
+        )  # fmt: skip
+        rows.append(sample)
+        opacities += [{"sample_id": record.sample_id, **place.model_dump()} for place in record.opacities]
+        shard += data
+    if shuffled:
+        rows = _with_shuffled_labels(rows)
+    (out / "shards").mkdir(parents=True)
+    (out / "shards" / "00000.tar").write_bytes(shard)
+    pq.write_table(pa.Table.from_pylist([row.model_dump(mode="json") for row in rows]), out / "samples.parquet")
+    pq.write_table(pa.Table.from_pylist(opacities), out / "opacities.parquet")
+    version = DatasetVersion(
+        source="phantom_easy", distribution="generated", digest=sha256_of((out / "samples.parquet").read_bytes()),
+        synthetic=True, counts={}, excluded={}, shards={"00000.tar": sha256_of(shard)},
+    )  # fmt: skip
+    (out / "dataset.json").write_text(version.model_dump_json())
+    return out
+
+
+def _with_shuffled_labels(rows: list[Sample]) -> list[Sample]:
+    learning = [i for i, row in enumerate(rows) if row.split != Split.TEST]
+    shuffled = np.random.default_rng(11).permutation(learning)
+    labels = {i: rows[j].label for i, j in zip(learning, shuffled, strict=True)}
+    return [row.model_copy(update={"label": labels.get(i, row.label)}) for i, row in enumerate(rows)]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One finished training: where everything lies."""
+
+    task: Task
+    prepared: Path
+    root: Path
+    tracking: Tracking
+    models: tuple[TrainedModel, ...]
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+
+@pytest.fixture(scope="session")
+def task() -> Task:
+    return get_task("chest_xray_pneumonia")
+
+
+@pytest.fixture(scope="session")
+def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return prepare_phantoms(tmp_path_factory.mktemp("phantoms") / "phantom_easy")
+
+
+@pytest.fixture(scope="session")
+def shuffled_phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return prepare_phantoms(tmp_path_factory.mktemp("shuffled") / "phantom_easy", shuffled=True)
+
+
+@pytest.fixture(scope="session")
+def train(task: Task) -> Callable[..., Trained]:
+    """Train with the preset ``smoke`` below a folder."""
+
+    def run(prepared: Path, root: Path, *, seeds: tuple[int, ...] = (1,), commit: str = "a" * 40) -> Trained:
+        tracking = Tracking(f"sqlite:///{root / 'mlflow.db'}", artifact_root=str(root / "artifacts"))
+        models = train_task(
+            task, prepared=prepared, out=root / "checkpoints", preset="smoke", seeds=seeds, tracking=tracking,
+            resume=root / "resume", git_commit=commit, git_dirty=False,
+        )  # fmt: skip
+        return Trained(task, prepared, root, tracking, models)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(
+    train: Callable[..., Trained], phantoms: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Trained]:
+    """A network of seed 1 and the baseline, trained once for all tests that only look."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    yield train(phantoms, tmp_path_factory.mktemp("trained"))

@@ -1,0 +1,147 @@
+"""Validation tells a model that learned from one that did not, and leaves all that others read."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from domain.drift import IMAGE_FEATURES
+from domain.errors import DataProblem, DigestMismatch
+from domain.identifiers import sha256_of
+from evidence.record import ValidationReport
+from models import explanation
+from models.explanation import Opacity
+from models.inference import Scorer
+from models.loaders import radiographs, samples_of
+from models.validation import validate_task
+
+pytestmark = pytest.mark.slow
+
+
+def validate(trained: Any, root: Path) -> tuple[ValidationReport, ...]:
+    return validate_task(
+        trained.task, prepared=trained.prepared, external=[trained.prepared], checkpoints=trained.checkpoints,
+        reports=root / "reports", predictions=root / "predictions", tracking=trained.tracking,
+        known_flaws={"phantom_easy": ["Invented."]},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("validated")
+
+
+@pytest.fixture(scope="module")
+def reports(trained: Any, root: Path) -> tuple[ValidationReport, ...]:
+    return validate(trained, root)
+
+
+def test_a_network_that_learned_meets_its_criteria(reports: tuple[ValidationReport, ...]) -> None:
+    assert reports[0].criteria
+    assert reports[0].criteria_met
+
+
+def test_a_network_taught_with_shuffled_labels_misses_them(
+    train: Callable[..., Any], shuffled_phantoms: Path, tmp_path: Path
+) -> None:
+    taught_nothing = train(shuffled_phantoms, tmp_path)
+
+    assert not any(report.criteria_met for report in validate(taught_nothing, tmp_path))
+
+
+def test_each_variant_has_a_report_and_the_networks_are_compared_with_the_baseline(
+    reports: tuple[ValidationReport, ...], root: Path
+) -> None:
+    network, baseline = reports
+
+    assert network.comparison is not None
+    assert network.comparison.baseline_version.endswith("/baseline")
+    assert baseline.comparison is None
+    for report in reports:
+        stored = (root / "reports" / report.model.variant / "report.json").read_bytes()
+        assert ValidationReport.model_validate_json(stored) == report
+        assert (root / "reports" / report.model.variant / "report.html").stat().st_size > 1000
+        assert {value.split for value in report.test.metrics} == {"test"}
+        assert report.external[0].split == "external"
+        assert report.external[0].known_flaws == ("Invented.",)
+
+
+def test_the_same_models_on_the_same_data_give_the_same_report(
+    trained: Any, reports: tuple[ValidationReport, ...], root: Path, tmp_path: Path
+) -> None:
+    validate(trained, tmp_path)
+
+    for name in ("network-seed1", "baseline"):
+        again = (tmp_path / "reports" / name / "report.json").read_bytes()
+        assert sha256_of(again) == sha256_of((root / "reports" / name / "report.json").read_bytes())
+
+
+def test_the_table_of_predictions_holds_what_monitoring_and_people_read(
+    trained: Any, reports: tuple[ValidationReport, ...], root: Path
+) -> None:
+    rows = pq.read_table(root / "predictions" / "network-seed1.parquet").to_pylist()
+    samples = {sample.sample_id: sample for sample in samples_of(trained.prepared, None)}
+    threshold = trained.models[0].operating_point.threshold
+
+    assert {row["split"] for row in rows} == {"tune", "test", "external"}
+    for row in rows:
+        sample = samples[row["sample_id"]]
+        assert row["split"] in (sample.split, "external")
+        assert (row["label"], row["site"], row["age_years"]) == (sample.label, sample.site, sample.age_years)
+        assert row["finding_present"] == (row["probability"] >= threshold)
+    assert {f"feature.{name}" for name in IMAGE_FEATURES} <= rows[0].keys()
+    assert "embedding.0" in rows[0]
+
+
+def test_the_results_are_in_the_training_run(trained: Any, reports: tuple[ValidationReport, ...]) -> None:
+    run = trained.tracking.client.get_run(trained.models[0].run_id)
+    auroc = next(value for value in reports[0].test.metrics if value.name == "auroc")
+
+    assert run.data.metrics["test.auroc"] == auroc.value
+    assert run.data.metrics["test.auroc.low"] == auroc.interval[0]
+    assert "external.phantom_easy.auroc" in run.data.metrics
+    artifacts = {file.path for file in trained.tracking.client.list_artifacts(run.info.run_id, "validation")}
+    assert {"validation/report.json", "validation/report.html"} <= artifacts
+
+
+def test_models_of_another_dataset_version_are_not_validated(
+    trained: Any, shuffled_phantoms: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(DataProblem):
+        validate_task(
+            trained.task, prepared=shuffled_phantoms, external=[], checkpoints=trained.checkpoints,
+            reports=tmp_path, predictions=tmp_path, tracking=trained.tracking,
+        )  # fmt: skip
+
+
+def test_a_model_that_was_swapped_after_training_is_not_validated(
+    train: Callable[..., Any], phantoms: Path, tmp_path: Path
+) -> None:
+    trained = train(phantoms, tmp_path)
+    model = trained.checkpoints / "network-seed1" / "model.onnx"
+    model.write_bytes((trained.checkpoints / "baseline" / "model.onnx").read_bytes())
+
+    with pytest.raises(DigestMismatch):
+        validate(trained, tmp_path)
+
+
+def test_the_activation_map_meets_the_known_opacity_better_than_chance(trained: Any) -> None:
+    network = trained.models[0]
+    model = (trained.checkpoints / network.variant / "model.onnx").read_bytes()
+    scorer = Scorer(model, preprocessing=network.preprocessing, engine="onnxruntime")
+    samples = [sample for sample in samples_of(trained.prepared, None) if sample.split != "train" and sample.label]
+    opacities: dict[str, list[Opacity]] = {}
+    for row in pq.read_table(trained.prepared / "opacities.parquet").to_pylist():
+        opacities.setdefault(row.pop("sample_id"), []).append(Opacity(**row))
+    scores = scorer.score(list(radiographs(trained.prepared, samples)))
+    peaks = {
+        sample.sample_id: explanation.peak_px(score.activation_map, rows=sample.rows, columns=sample.columns)
+        for sample, score in zip(samples, scores, strict=True)
+    }
+
+    game = explanation.pointing_game(peaks, opacities)
+
+    assert game.beats_chance, json.dumps({"hits": game.hits.value, "low": game.hits.low, "chance": game.chance})
