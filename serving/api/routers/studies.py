@@ -18,7 +18,7 @@ from serving.api.views import show_study
 from serving.intake import Declared
 
 MAX_WAIT_S = 60
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.01, 0.25
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.01, 0.1
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "content": {"application/problem+json": {}}} for status in (400, 401, 403, 413, 415, 422)
 }
@@ -100,13 +100,16 @@ def _require_multipart(request: Request) -> None:
 def _when_answered(facade: Facade, study_id: StudyId, *, tenant: Tenant, wait_s: float) -> StudyView:
     deadline = time.monotonic() + wait_s
     pause = _FIRST_PAUSE_S
-    while True:
-        with facade.database.unit_of_work(tenant, read_only=True) as work:
-            study = show_study(work, work.studies.get(study_id))
-        if not _is_pending(study) or time.monotonic() >= deadline:
-            return study
+    while time.monotonic() < deadline and _awaits_answers(facade, study_id, tenant=tenant):
         time.sleep(pause)
         pause = min(pause * 1.3, _LONGEST_PAUSE_S)
+    with facade.database.unit_of_work(tenant, read_only=True) as work:
+        return show_study(work, work.studies.get(study_id))
+
+
+def _awaits_answers(facade: Facade, study_id: StudyId, *, tenant: Tenant) -> bool:
+    with facade.database.unit_of_work(tenant, read_only=True) as work:
+        return any(prediction.state.kind == "pending" for prediction in work.predictions.of_study(study_id))
 
 
 def _is_pending(study: StudyView) -> bool:
