@@ -29,8 +29,8 @@ SERVICE = "serving.services.image_classifier:ImageClassifier"
 # Everything the service imports from this project.
 CODE = (
     "domain/*.py", "models/__init__.py", "models/inference.py", "models/preprocess.py", "models/image_features.py",
-    "serving/__init__.py", "serving/services/__init__.py", "serving/services/image_classifier.py",
-    "serving/services/lifetime.py", "serving/services/wire.py",
+    "infra/__init__.py", "infra/lifetime.py", "serving/__init__.py", "serving/services/__init__.py",
+    "serving/services/image_classifier.py", "serving/services/wire.py",
 )  # fmt: skip
 _PACKAGES = ("bentoml", "numpy", "pillow", "pydantic", "starlette")
 _CANDIDATES, _CARRIED, _SIDE_PX = 24, 3, 200
@@ -172,7 +172,7 @@ def _stage(
     build = {
         "service": SERVICE,
         "name": manifest.task,
-        "include": ["domain/", "models/", "serving/", "model/"],
+        "include": ["domain/", "infra/", "models/", "serving/", "model/"],
         "labels": {"task": manifest.task, "variant": manifest.variant, "weights_sha256": manifest.weights_sha256},
         # Unlocked: BentoML's lock would take PyTorch's CUDA wheels into account and needs the network.
         "python": {"packages": packages, "lock_packages": False},

@@ -50,9 +50,15 @@ def _main_job(choice: Choice, approver: str, steps: Steps) -> None:
     working_copy.choose(
         offline().copy, task=choice.task, source=choice.source, external=choice.external, preset=choice.preset
     )
-    from pipelines.lifecycle import lifecycle  # Prefect reads its settings on import: only now are they settled
+    # Prefect reads its settings on import: only now are they settled.
+    from prefect.logging.handlers import APILogHandler
 
-    lifecycle(choice, approver=approver, steps=steps)
+    from pipelines.lifecycle import lifecycle
+
+    try:
+        lifecycle(choice, approver=approver, steps=steps)
+    finally:
+        APILogHandler().flush()  # while the server still answers
 
 
 def _print_addresses(console: Console, root: Offline, *, sign_in: str, serving: bool) -> None:

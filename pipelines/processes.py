@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from domain.errors import Unavailable
+from infra.lifetime import end_with_parent
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Processes:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **self.environment},
+                preexec_fn=end_with_parent,  # even when we are killed
                 start_new_session=True,
             )
 
@@ -78,10 +80,12 @@ class Processes:
 def processes(*, logs: Path, environment: Mapping[str, str]) -> Iterator[Processes]:
     """A set of child processes that all end with the block."""
     running = Processes(logs=logs, environment=environment)
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that `finally` runs
     try:
         yield running
     finally:
         running.stop()
+        signal.signal(signal.SIGTERM, before)
 
 
 def free_port(preferred: int, *, host: str) -> int:

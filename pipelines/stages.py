@@ -1,6 +1,7 @@
 """Entry of every DVC stage: ``python -m pipelines.stages STAGE …`` parses, calls one plain function, and ends."""
 
 import argparse
+import logging
 import sys
 from pathlib import Path
 
@@ -25,6 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
     stages.choices["train"].add_argument("--seeds", required=True, type=int, nargs="+")
     stages.choices["validate"].add_argument("--external", nargs="*", default=[])
     chosen = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    for ours in ("data", "models", "evidence"):
+        logging.getLogger(ours).setLevel(logging.INFO)  # an epoch a line: a long stage is never silent
     try:
         _STAGES[chosen.stage](chosen)
     except FiducialError as error:

@@ -50,7 +50,8 @@ class Offline:
         vendors = process_environment(
             home=self.home, prefect_api_url=self.settings.prefect_api_url, threads=self.settings.threads
         )
-        return {**vendors, "FIDUCIAL_HOME": str(self.home)}
+        # Prefect's pages keep every log line; on the terminal our own lines and errors are enough.
+        return {**vendors, "FIDUCIAL_HOME": str(self.home), "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
 
     @cached_property
     def workspace(self) -> Workspace:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from infra import logs
-from serving.services.lifetime import end_with_parent
+from infra.lifetime import end_with_parent
 
 log = logs.get(__name__)
 _LONGEST_PAUSE_S = 30.0

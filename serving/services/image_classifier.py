@@ -8,7 +8,7 @@ import numpy as np
 
 from domain.errors import BadInput
 from models.inference import Classifier
-from serving.services.lifetime import end_with_parent
+from infra.lifetime import end_with_parent
 from serving.services.wire import Answer, predict_api
 
 # In a Bento: <bento>/src/serving/services/image_classifier.py beside <bento>/src/model/.

@@ -1,6 +1,10 @@
 """Servers started for the demo must come up, be told apart when they fail, and leave nothing behind."""
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -34,3 +38,28 @@ def test_a_taken_port_is_replaced_by_a_free_one(tmp_path: Path) -> None:
         running.start("web", "http.server", str(port), "--bind", "127.0.0.1")
         running.wait_until_ready("web", f"http://127.0.0.1:{port}/", timeout_s=20)
         assert free_port(port, host="127.0.0.1") != port
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_servers_end_with_whoever_started_them(tmp_path: Path, number: signal.Signals) -> None:
+    port = free_port(0, host="127.0.0.1")
+    url = f"http://127.0.0.1:{port}/"
+    owner = (
+        "import time\nfrom pathlib import Path\nfrom pipelines.processes import processes\n"
+        f"with processes(logs=Path({str(tmp_path)!r}), environment={{}}) as running:\n"
+        f"    running.start('web', 'http.server', '{port}', '--bind', '127.0.0.1')\n"
+        f"    running.wait_until_ready('web', {url!r}, timeout_s=20)\n"
+        "    print('ready', flush=True)\n    time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", owner], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            httpx.get(url, timeout=1.0)
+        except httpx.TransportError:
+            return
+        time.sleep(0.1)
+    pytest.fail("the server outlived its owner")
