@@ -38,7 +38,11 @@ make_base() {
 build() { # NAME: deploy/images/Dockerfile.NAME → fiducial-NAME:check
   # The machine's own pip configuration, certificates and wheels go along, read-only and for the build only.
   local mounts=() path
-  sed 's#^cert *=.*#cert = /run/machine.crt#' /etc/pip.conf >"$work/pip.conf" 2>/dev/null || true
+  {
+    echo "[global]"
+    pip config list | sed -nE "s#^global\.(index-url|find-links)='(.*)'#\1 = \2#p"
+    [ -e /etc/ssl/certs/ca-certificates.crt ] && echo "cert = /run/machine.crt"
+  } >"$work/pip.conf"
   mounts+=(--volume "$work/pip.conf:/etc/pip.conf:ro")
   [ -e /etc/ssl/certs/ca-certificates.crt ] && mounts+=(--volume /etc/ssl/certs/ca-certificates.crt:/run/machine.crt:ro)
   for path in $(pip config get global.find-links 2>/dev/null); do
@@ -113,7 +117,9 @@ check_pipelines() {
     --env PREFECT_SERVER_ANALYTICS_ENABLED=false -- prefect server start --host 127.0.0.1 --port 14200
   wait_for check-mlflow http://127.0.0.1:15000/health 120 pipelines
   wait_for check-prefect http://127.0.0.1:14200/api/health 120 pipelines
-  run check-code pipelines --volume "$PWD:/app:ro" -- python -c "import pipelines.cli, mlflow, torch; print(torch.__version__)"
+  run check-code pipelines --volume "$PWD:/app:ro" -- python -c "import pipelines.cli, mlflow, monai, torch; print('images-check: torch', torch.__version__)"
+  [ "$(podman "${store[@]}" --cgroup-manager cgroupfs wait check-code)" = 0 ] || die "the code does not import in the pipelines image"
+  podman "${store[@]}" logs check-code
 }
 
 for image in ${IMAGES:-platform pipelines}; do seconds "check_$image"; done
