@@ -20,7 +20,7 @@ from evidence.scored_set import ScoredSet
 Scorer = Callable[..., ScoredSet]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def dataset_version() -> Callable[..., DatasetVersion]:
     def make(source: str = "kermany_chest_xray", *, synthetic: bool = False) -> DatasetVersion:
         return DatasetVersion(
@@ -36,7 +36,7 @@ def dataset_version() -> Callable[..., DatasetVersion]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scored(dataset_version: Callable[..., DatasetVersion]) -> Scorer:
     def make(
         *, n: int = 240, separation: float = 2.5, seed: int = 0, source: str = "kermany_chest_xray", **changes: Any
@@ -63,7 +63,7 @@ def scored(dataset_version: Callable[..., DatasetVersion]) -> Scorer:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def reported() -> ReportedModel:
     return ReportedModel(
         task="chest_xray_pneumonia",
@@ -82,7 +82,7 @@ def reported() -> ReportedModel:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def provenance(dataset_version: Callable[..., DatasetVersion]) -> Provenance:
     return Provenance(
         run_id="0123456789abcdef0123456789abcdef",
@@ -96,7 +96,7 @@ def provenance(dataset_version: Callable[..., DatasetVersion]) -> Provenance:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def report(scored: Scorer, reported: ReportedModel, provenance: Provenance) -> ValidationReport:
     """A whole report: baseline, external set with caveats, one criterion met and one missed."""
     test = scored()
