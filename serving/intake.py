@@ -25,7 +25,7 @@ from domain.identifiers import (
 )
 from domain.intended_use import ImageAttributes
 from domain.level import DicomScope
-from domain.prediction import Pending, Prediction
+from domain.prediction import Failed, Pending, Prediction
 from domain.study import Instance, Study
 from imaging.limits import Limits
 from imaging.part10 import ReceivedImage, read_upload
@@ -127,13 +127,15 @@ class Intake:
             study_id, new = stored.study_id, _new_instances(study, stored)
             for instance in new:
                 work.studies.add_instance(study_id, instance)
-        if new:
-            self._request_predictions(work, study_id, payload=payload)
+        answered = frozenset[str]() if new else _tasks_asked(work, study_id)
+        tasks = [policy.task for policy in work.traffic.all_current()] or [DEMO_TASK]
+        self._request_predictions(work, study_id, tasks=[t for t in tasks if t not in answered], payload=payload)
         self._audit(work, study_id, by=by)
         return Receipt(study_id, created=bool(new))
 
-    def _request_predictions(self, work: UnitOfWork, study_id: StudyId, *, payload: dict[str, object]) -> None:
-        tasks = [policy.task for policy in work.traffic.all_current()] or [DEMO_TASK]
+    def _request_predictions(
+        self, work: UnitOfWork, study_id: StudyId, *, tasks: Sequence[str], payload: dict[str, object]
+    ) -> None:
         for task in tasks:
             prediction = Prediction(
                 prediction_id=PredictionId(f"pr_{self.new_id().hex}"),
@@ -156,6 +158,12 @@ class Intake:
                 recorded=self.now(),
             )
         )
+
+
+def _tasks_asked(work: UnitOfWork, study_id: StudyId) -> frozenset[str]:
+    """Tasks that need not be asked again: what failed is, and what was promoted since the study came."""
+    predictions = work.predictions.of_study(study_id)
+    return frozenset(prediction.task for prediction in predictions if not isinstance(prediction.state, Failed))
 
 
 def _instance(image: _Verified, *, declared: ImageAttributes, patient: Pseudonym) -> Instance:

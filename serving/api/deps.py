@@ -1,7 +1,9 @@
 """What routes are given: the facade's parts, and who asks."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import BoundedSemaphore
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -10,6 +12,7 @@ from fastapi.security.base import SecurityBase
 
 from domain.access import Permission, Principal
 from domain.audit import AuditAction, AuditEvent
+from domain.errors import Overloaded
 from domain.identifiers import Tenant
 from domain.level import Authentication, Level
 from imaging.limits import Limits
@@ -20,6 +23,8 @@ from serving.api.metrics import Metrics
 from serving.authentication import Authenticator, BasicAuthenticator, TokenAuthenticator
 from serving.intake import Intake
 from serving.problems import NotPermitted
+
+UPLOADS_AT_ONCE = 4  # whose bytes are in memory; the others wait on disk
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,18 @@ class Facade:
     tokens: TokenAuthenticator
     metrics: Metrics
     max_upload_bytes: int
+    uploads: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(UPLOADS_AT_ONCE))
+    upload_patience_s: float = 30.0
+
+    @contextmanager
+    def upload_slot(self) -> Iterator[None]:
+        """Room for the bytes of one upload; raises Overloaded when none becomes free in time."""
+        if not self.uploads.acquire(timeout=self.upload_patience_s):
+            raise Overloaded("Too many uploads at once.", next_step="Send it again in a few seconds.")
+        try:
+            yield
+        finally:
+            self.uploads.release()
 
     @property
     def authenticator(self) -> Authenticator:

@@ -7,9 +7,9 @@ import numpy as np
 
 from domain.errors import BadInput
 from domain.prediction import ImageScore
+from infra.lifetime import end_with_parent
 from models import image_features, preprocess
 from serving.demo import PREPROCESSING, demo_probability
-from infra.lifetime import end_with_parent
 from serving.services.wire import Answer, predict_api
 
 _MAP_SIDE = 8

@@ -7,8 +7,8 @@ import bentoml
 import numpy as np
 
 from domain.errors import BadInput
-from models.inference import Classifier
 from infra.lifetime import end_with_parent
+from models.inference import Classifier
 from serving.services.wire import Answer, predict_api
 
 # In a Bento: <bento>/src/serving/services/image_classifier.py beside <bento>/src/model/.

@@ -28,8 +28,8 @@ def me(principal: SignedIn) -> Me:
 
 
 @ROUTER.get("/healthz", response_class=PlainTextResponse)
-def healthz() -> str:
-    """The process lives."""
+async def healthz() -> str:
+    """The process lives, whatever its threads wait for."""
     return "ok\n"
 
 

@@ -74,7 +74,8 @@ def send_study(
     wait: Annotated[float, Query(ge=0, le=MAX_WAIT_S, description="Seconds to wait for the answers.")] = 0.0,
 ) -> StudyView:
     """Store a study and ask for its predictions. 202: not all are answered yet; `Location` is the study's address."""
-    receipt = facade.intake.receive([file.file.read() for file in files], declared=form, by=principal)
+    with facade.upload_slot():
+        receipt = facade.intake.receive([file.file.read() for file in files], declared=form, by=principal)
     study = _when_answered(facade, receipt.study_id, tenant=principal.tenant, wait_s=wait)
     response.headers["Location"] = f"/api/v1/studies/{study.study_id}"
     response.status_code = 202 if _is_pending(study) else 200

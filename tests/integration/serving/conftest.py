@@ -51,15 +51,15 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def wait_until(condition: Callable[[], Any], *, within_s: float = 60.0, what: str = "the condition") -> Any:
-    """What the condition says once it is true."""
+def wait_until(condition: Callable[[], Any], *, within_s: float = 120.0, what: str, log: Path | None = None) -> Any:
+    """What the condition says once it is true; else the end of the log."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         found = condition()
         if found:
             return found
         time.sleep(0.1)
-    raise AssertionError(f"{what} did not come within {within_s:g} s")
+    raise AssertionError(f"{what} did not come within {within_s:g} s: {log.read_text()[-3000:] if log else ''}")
 
 
 def tiny_model(bias: float) -> bytes:
@@ -143,7 +143,7 @@ def build_bento(version: int, *, bias: float, home: Path) -> Packaged:
     (folder / "model.onnx").write_bytes(model)
     (folder / "manifest.json").write_text(manifest.model_dump_json())
     np.save(folder / "reference-0.npy", pixels)
-    build = {"service": SERVICE, "name": TASK, "include": ["domain/", "models/", "serving/", "model/"],
+    build = {"service": SERVICE, "name": TASK, "include": ["domain/", "infra/", "models/", "serving/", "model/"],
              "python": {"packages": [], "lock_packages": False}}  # fmt: skip
     (staging / "bentofile.yaml").write_text(yaml.safe_dump(build))
     command = [sys.executable, "-m", "bentoml", "build", "--version", str(version), "--output", "tag", "."]
@@ -172,7 +172,8 @@ class Platform:
             "FIDUCIAL_HOME": str(home), "FIDUCIAL_API_PORT": str(api), "FIDUCIAL_GATEWAY_PORT": str(gateway),
             "FIDUCIAL_SERVICES_PORT": str(services), **settings,
         }  # fmt: skip
-        self.database = Database(f"sqlite:///{home / 'platform.db'}")
+        url = settings.get("FIDUCIAL_DATABASE_URL", f"sqlite:///{home / 'platform.db'}")
+        self.database = Database(url)
         self.database.migrate()
         self.secrets = Secrets(home / "secrets")
         self.log = home / "platform.log"
@@ -204,7 +205,7 @@ class Platform:
     def wait_ready(self) -> None:
         """Return once facade and gateway answer."""
         for url in (self.url, self.gateway_url):
-            wait_until(lambda url=url: _answers(f"{url}/readyz"), what=f"{url}: {self.log.read_text()[-2000:]}")
+            wait_until(lambda url=url: _answers(f"{url}/readyz"), what=url, log=self.log)
 
     def promote(
         self, bentos: Mapping[int, Packaged], *, champion: int, challenger: int | None = None, share: float = 0.0,
@@ -225,7 +226,7 @@ class Platform:
 
     def wait_served(self, *versions: int) -> None:
         """Return once these versions, and only these, have an address."""
-        wait_until(lambda: self.served() == set(versions), what=f"{versions}: {self.log.read_text()[-3000:]}")
+        wait_until(lambda: self.served() == set(versions), what=f"traffic for {versions}", log=self.log)
 
     def served(self, task: str = TASK) -> set[int]:
         """The versions that have an address."""
@@ -270,7 +271,7 @@ def new_platform(tmp_path: Path) -> Iterator[Callable[..., Platform]]:
         platform.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory, bentos: dict[int, Packaged]) -> Iterator[Platform]:
     """A running platform: version 1 champion, version 2 challenger for half of the patients, version 3 shadow."""
     platform = Platform(tmp_path_factory.mktemp("home"))

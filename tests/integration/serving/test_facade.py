@@ -71,7 +71,7 @@ def test_the_shadow_is_recorded_and_never_shown(
         with platform.database.unit_of_work(DEFAULT_TENANT, read_only=True) as work:
             return [s.model_version for s in work.shadow_scores.of(PredictionId(prediction["prediction_id"]))]
 
-    assert eventually(recorded) == ["chest@3"]
+    assert eventually(recorded, what="the shadow score") == ["chest@3"]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
@@ -242,6 +242,23 @@ def test_broken_files_neither_crash_nor_hang_nor_confuse_the_facade(
     assert wrong == {}
     assert after["state"] == "done"
     assert facade_process(platform).pid == pid
+
+
+def test_the_same_path_works_on_postgresql(
+    bentos: dict[int, Any], new_platform: Callable[..., Any], new_postgresql_url: str, film: Film,
+    fields: dict[str, str],
+) -> None:  # fmt: skip
+    platform = new_platform(FIDUCIAL_DATABASE_URL=new_postgresql_url)
+    platform.promote(bentos, champion=1, shadow=2)
+    platform.start()
+    platform.wait_ready()
+    platform.wait_served(1, 2)
+    with platform.client() as client:
+        prediction = answer(client, film(), fields)
+        assert client.get(prediction["heatmap"]).status_code == 200
+        assert client.get(prediction["trace"]).status_code == 200
+    assert prediction["model_version"] == "chest@1"
+    assert not (platform.home / "platform.db").exists()
 
 
 def test_the_log_names_no_patient(platform: Any, film: Film, fields: dict[str, str]) -> None:

@@ -1,5 +1,6 @@
 """The facade's rules, through its own application: who may, what is taken, how it says no."""
 
+import contextlib
 import functools
 import io
 import json
@@ -21,7 +22,7 @@ from imaging.limits import Limits
 from infra.db.session import Database
 from infra.objects import ObjectStore
 from serving.api.app import build_app
-from serving.api.deps import Facade
+from serving.api.deps import UPLOADS_AT_ONCE, Facade
 from serving.api.metrics import Metrics
 from serving.authentication import BasicAuthenticator, TokenAuthenticator, accounts_of
 from serving.intake import Intake
@@ -41,6 +42,7 @@ class Client:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         self._client = httpx.AsyncClient(transport=transport, base_url="http://facade")
         self._portal = portal
+        self.facade: Facade = app.state.facade
         self.auth: tuple[str, str] | None = None
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -78,7 +80,7 @@ def build(
             tenant=DEFAULT_TENANT, level=LEVELS[level], authentication=LEVELS[level].authentication,
             database=database, objects=objects, intake=intake, limits=Limits(min_side_px=32),
             accounts=BasicAuthenticator(accounts_of(DEFAULT_TENANT, password_of=lambda name: f"pw {name}")),
-            tokens=TokenAuthenticator(b"s" * 32), metrics=METRICS, max_upload_bytes=MAX_UPLOAD,
+            tokens=TokenAuthenticator(b"s" * 32), metrics=METRICS, max_upload_bytes=MAX_UPLOAD, upload_patience_s=0.05,
         )  # fmt: skip
         apps["app"] = apps.get("app") or build_app(facade, version="1.2.3")
         apps["app"].state.facade = facade
@@ -399,3 +401,14 @@ def test_it_lives_and_is_ready_and_says_what_it_is(client: Client) -> None:
     assert (client.get("/healthz").text, client.get("/readyz").text) == ("ok\n", "ready\n")
     about = client.get("/api/v1/about").json()
     assert (about["level"], about["authentication"], about["version"]) == ("starter", "basic", "1.2.3")
+
+
+def test_more_uploads_than_memory_is_meant_for_are_told_to_come_back(client: Client, film: Any) -> None:
+    with contextlib.ExitStack() as slots:
+        for _ in range(UPLOADS_AT_ONCE):
+            slots.enter_context(client.facade.upload_slot())
+        response = send(client, film())
+        problem(response, 503, "overloaded")
+        assert response.headers["retry-after"] == "5"
+        assert client.get("/healthz").status_code == 200
+    assert send(client, film()).status_code == 202

@@ -10,7 +10,7 @@ from domain.access import Principal
 from domain.audit import AuditAction
 from domain.errors import BadInput, EmptyBody, UnknownStudy
 from domain.identifiers import DEFAULT_TENANT, Tenant
-from domain.prediction import Prediction
+from domain.prediction import Failed, Prediction
 from domain.study import Study
 from domain.traffic import TrafficPolicy
 from infra.clock import now
@@ -157,3 +157,24 @@ def test_another_tenants_study_cannot_be_read(
     receipt = intake.receive([film()], declared=declared(), by=clinician)
     with pytest.raises(UnknownStudy):
         stored(database, receipt, tenant=Tenant("other"))
+
+
+def test_the_same_bytes_after_a_failure_are_asked_for_again(
+    intake: Intake, database: Database, film: Film, declared: Declare, clinician: Principal
+) -> None:
+    receipt = intake.receive([film()], declared=declared(), by=clinician)
+    (failed,) = stored(database, receipt)[1]
+    with database.unit_of_work(DEFAULT_TENANT) as work:
+        work.predictions.set_state(failed.prediction_id, Failed(code="model-unavailable", attempts=5))
+    intake.receive([film()], declared=declared(), by=clinician)
+    assert sorted(p.state.kind for p in stored(database, receipt)[1]) == ["failed", "pending"]
+
+
+def test_the_same_bytes_after_a_promotion_are_asked_of_the_promoted_task(
+    intake: Intake, database: Database, film: Film, declared: Declare, clinician: Principal
+) -> None:
+    receipt = intake.receive([film()], declared=declared(), by=clinician)
+    with database.unit_of_work(DEFAULT_TENANT) as work:
+        work.traffic.change(TrafficPolicy(task="chest", policy_version=1, champion=1), by="t", why="t", at=now())
+    intake.receive([film()], declared=declared(), by=clinician)
+    assert {p.task for p in stored(database, receipt)[1]} == {DEMO_TASK, "chest"}
