@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from domain.errors import UnknownModelVersion, UnknownRun
-from models.tracking import MODEL_NAME, Tracking, mlflow
+from models.tracking import Tracking, mlflow
 
 Alias = Literal["challenger", "champion"]
 
@@ -27,11 +27,21 @@ def register(
     if same:
         return max(same)
     described = {**(tags or {}), "approver": approver}
+    source = _model_of(tracking, run_id)
+    tracking.fluent()  # the registry resolves ``models:/`` at MLflow's global address
+    if not client.search_registered_models(f"name='{task}'"):
+        client.create_registered_model(task)
+    return int(client.create_model_version(task, source=source, run_id=run_id, tags=described).version)
+
+
+def _model_of(tracking: Tracking, run_id: str) -> str:
     try:
-        version = int(tracking.fluent().register_model(f"runs:/{run_id}/{MODEL_NAME}", task, tags=described).version)
+        logged = tracking.client.get_run(run_id).outputs.model_outputs
     except mlflow().MlflowException as error:
-        raise UnknownRun(f"MLflow has no model of run {run_id}.", next_step="Train the task again.") from error
-    return version
+        raise UnknownRun(f"MLflow knows no run {run_id}.", next_step="Train the task again.") from error
+    if not logged:
+        raise UnknownRun(f"MLflow has no model of run {run_id}.", next_step="Train the task again.")
+    return f"models:/{logged[0].model_id}"
 
 
 def set_alias(tracking: Tracking, *, task: str, alias: Alias, version: int) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from domain.acceptance import MetricValue
 from domain.dataset import DatasetVersion, Split
 from domain.identifiers import Sha256, sha256_of
 from evidence.statistics.operating_point import choose_threshold
@@ -114,7 +115,6 @@ def train_variant(job: Job, report: Report) -> TrainedModel:
     fitted = _fit_baseline(job, train, tune) if job.seed is None else _fit_network(job, job.seed, train, tune, report)
     probabilities = _exported(fitted.model, job, inputs, "onnxruntime")
     point = choose_threshold(tune.labels, probabilities, min_sensitivity=job.task.min_sensitivity)
-    model_version = f"{job.task.name}/{job.variant}"  # it has no number before it is registered
     trained = TrainedModel(
         task=job.task.name,
         variant=job.variant,
@@ -130,13 +130,7 @@ def train_variant(job: Job, report: Report) -> TrainedModel:
         calibration=fitted.scale,
         operating_point=point,
         parity=fitted.parity,
-        tuning=metrics.on_tuning_data(
-            tune.labels,
-            probabilities,
-            threshold=point.threshold,
-            dataset_version=tune.dataset_version.name,
-            model_version=model_version,
-        ),
+        tuning=_on_tuning_data(job, tune, probabilities, threshold=point.threshold),
         history=fitted.history,
         best_epoch=fitted.best_epoch,
         dataset_version=tune.dataset_version,
@@ -147,6 +141,18 @@ def train_variant(job: Job, report: Report) -> TrainedModel:
     (job.folder / checkpoints.MODEL_FILE).write_bytes(fitted.model)
     trained.save(job.folder)
     return trained
+
+
+def _on_tuning_data(
+    job: Job, tune: Cohort, probabilities: NDArray[np.float64], *, threshold: float
+) -> tuple[MetricValue, ...]:
+    return metrics.on_tuning_data(
+        tune.labels,
+        probabilities,
+        threshold=threshold,
+        dataset_version=tune.dataset_version.name,
+        model_version=f"{job.task.name}/{job.variant}",  # it has no number before it is registered
+    )
 
 
 def _fit_network(job: Job, seed: int, train: Cohort, tune: Cohort, report: Report) -> Fitted:

@@ -20,8 +20,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    epilog="Exit codes: 0 done, 1 unexpected, 2 bad input, 3 not found, 4 refused by a rule, 5 dataset fails its checks, "
-    "6 bytes are not what was recorded, 7 a part does not answer.",
+    epilog="Exit codes: 0 done, 1 unexpected, 2 bad input, 3 not found, 4 refused by a rule, 5 dataset fails its "
+    "checks, 6 bytes are not what was recorded, 7 a part does not answer.",
 )
 app.add_typer(commands_data.app, name="data")
 lifecycle = typer.Typer(help="The main job.", no_args_is_help=True)

@@ -66,7 +66,7 @@ def _champion_and_rows(
         if policy is None:
             raise ModelUnavailable(f"{task} has no champion.", next_step="Run `fiducial lifecycle run` first.")
         manifest = work.model_versions.get(task, policy.champion).manifest
-        rows = work.feature_rows.window(task, since=_EVER, until=datetime.now(UTC))
+        rows = work.feature_rows.window(task, since=_EVER, until=datetime.now(UTC), one_per_patient=True)
     # One version at a time: another network's embedding has other axes.
     of_champion = (row for row in rows if row.model_version == manifest.model_version)
     return manifest, tuple(row for row in of_champion if not sites or row.site in sites)

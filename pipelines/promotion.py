@@ -7,8 +7,6 @@ criterion of its task; another network that meets them is a challenger for a sha
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from models.packaging import PackagedBento, build_bento
-
 from domain.audit import AuditAction, AuditEvent
 from domain.errors import CriteriaNotMet
 from domain.model_version import ModelManifest
@@ -17,6 +15,7 @@ from evidence.record import ValidationReport
 from infra.db.session import UnitOfWork
 from models import registry
 from models.checkpoints import TrainedModel
+from models.packaging import PackagedBento, build_bento
 from models.tasks import get_task
 from pipelines.results import read_reports, read_trained
 from pipelines.wiring import Offline
@@ -52,9 +51,7 @@ def candidates(task: str, *, approver: str, root: Offline) -> list[Candidate]:
     found = []
     for trained, report in zip(read_trained(task), read_reports(task), strict=True):
         tags = {"variant": trained.variant, "criteria_met": str(report.criteria_met)}
-        version = registry.register(
-            root.tracking, task=task, run_id=trained.run_id, approver=approver, tags=tags
-        )
+        version = registry.register(root.tracking, task=task, run_id=trained.run_id, approver=approver, tags=tags)
         found.append(Candidate(trained, report, version))
     return found
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.versions import Workspace
-
 from domain.identifiers import Tenant
 from infra.db.session import Database
 from infra.environment import process_environment

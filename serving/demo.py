@@ -14,13 +14,13 @@ from domain.preprocessing import Preprocessing
 
 DEMO_TASK = "demo_classifier"
 DEMO_VERSION = 0
-RULE = "probability = logistic(2 * (brightness below − brightness above the middle of the stretched film))"
+RULE = "probability = logistic(8 * (brightness below − brightness above the middle of the stretched film))"
 PREPROCESSING = Preprocessing(size_px=64)
 
 
 def demo_probability(upper_minus_lower: float) -> float:
     """The rule, as a number between 0 and 1."""
-    return 1.0 / (1.0 + math.exp(2.0 * upper_minus_lower))
+    return 1.0 / (1.0 + math.exp(8.0 * upper_minus_lower))
 
 
 DEMO_MANIFEST = ModelManifest(

@@ -29,6 +29,13 @@ class Demo:
     output: str
     git_status_before: str
 
+    @property
+    def project(self) -> Path:
+        return PROJECT
+
+    def git_status(self) -> str:
+        return git_status()
+
     def address(self, name: str) -> str:
         found = re.search(rf"^\s*{name}\s+(http://\S+)", self.output, re.MULTILINE)
         assert found, f"no address of {name} in:\n{self.output}"
@@ -45,9 +52,7 @@ class Demo:
 
     def fiducial(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pipelines.cli", *arguments]
-        return subprocess.run(
-            command, cwd=PROJECT, env=self.environment, capture_output=True, text=True, timeout=600
-        )
+        return subprocess.run(command, cwd=PROJECT, env=self.environment, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +91,5 @@ def wait_until_serving(process: subprocess.Popen[bytes], printed: Path) -> None:
 
 
 def git_status() -> str:
-    return subprocess.run(
-        ["git", "status", "--porcelain"], cwd=PROJECT, capture_output=True, text=True, check=True
-    ).stdout
+    command = ["git", "status", "--porcelain"]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout

@@ -16,8 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from tests.e2e.conftest import PROJECT, Demo, git_status
-
+Demo = Any  # the dataclass of conftest.py
 pytestmark = [pytest.mark.slow, pytest.mark.servers, pytest.mark.timeout(1800)]
 TASK = "chest_xray_pneumonia"
 STEPS = ("servers", "data", "training", "validation", "promotion", "serving", "prediction", "trace", "monitoring")
@@ -100,7 +99,7 @@ def test_a_trace_walks_back_to_real_bytes(demo: Demo) -> None:
     assert sha256(store / "checkpoints" / of_task / "model.onnx") == digests["model"]
     assert sha256(store / "reports" / of_task / "report.json") == digests["report"]
     assert sha256(store / "prepared" / source / "samples.parquet") == digests["dataset_version"]
-    git = ["git", "-C", str(PROJECT), "cat-file", "-t", digests["commit"]]
+    git = ["git", "-C", str(demo.project), "cat-file", "-t", digests["commit"]]
     assert subprocess.run(git, capture_output=True, text=True).stdout.strip() == "commit"
     run = next(link["name"] for link in links if link["kind"] == "run")
     answer = httpx.get(f"{demo.address('MLflow')}/api/2.0/mlflow/runs/get", params={"run_id": run}, trust_env=False)
@@ -208,4 +207,4 @@ def test_no_process_spoke_to_anything_off_loopback(demo: Demo) -> None:
 
 
 def test_the_tree_stays_as_it_was(demo: Demo) -> None:
-    assert git_status() == demo.git_status_before
+    assert demo.git_status() == demo.git_status_before
