@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -41,7 +42,8 @@ def films(count: int) -> list[bytes]:
 @contextmanager
 def served(bento: Path, eventually: Any) -> Iterator[str]:
     """A Bento served by BentoML alone, with nothing of the repository in reach."""
-    port = 20000 + os.getpid() % 20000
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
     environment = {"PATH": str(FOREIGN), "HOME": str(bento.parent), **NO_TELEMETRY, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "bentoml", "serve", str(bento), "--host", "127.0.0.1", "--port", str(port)]
     log = bento.parent / "service.log"
