@@ -26,7 +26,7 @@ class Site:
     share: float
     film: Ranges = field(default_factory=dict)
     patient: Ranges = field(default_factory=dict)
-    contrast: tuple[float, float] = (0.10, 0.46)  # of a finding against air; the faint ones no reader finds
+    contrast: tuple[float, float] = (0.05, 0.60)  # of a finding against air; the faint ones no reader finds
 
 
 @dataclass(frozen=True)

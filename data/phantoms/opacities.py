@@ -11,7 +11,7 @@ from data.source import Opacity
 
 KINDS = ("lobar", "round", "patchy")
 KIND_WEIGHTS = (0.40, 0.25, 0.35)
-RADII_PX = {"lobar": (0.10, 0.22), "round": (0.05, 0.10), "patchy": (0.05, 0.11)}  # parts of the film's width
+RADII_PX = {"lobar": (0.115, 0.25), "round": (0.06, 0.115), "patchy": (0.06, 0.125)}  # parts of the film's width
 
 Image = npt.NDArray[np.float32]
 

@@ -47,11 +47,11 @@ class PhantomChest(PhantomSource):
                 files=(
                     File(
                         name="images_160.tar",
-                        sha256=Sha256("c0b82a7be551ee7728b97368c045c20651f64bf2726ca4f7cf298ef290b923e4"),
+                        sha256=Sha256("598b0aa1c944347ba87fefeefd71760502c4e3627d87570c2287700b1decdfc0"),
                     ),
                     File(
                         name="index.csv",
-                        sha256=Sha256("c9c412f461039f1e37f5dd1d8de21e523acfa74fa83797baeb2fc92b07b09d5a"),
+                        sha256=Sha256("a706bc762f5426d829ebf5148e7288d507b06c014d729896b0f9c60f9dae89b3"),
                     ),
                 ),
                 note="The generator gives these bytes on every platform.",

@@ -59,11 +59,11 @@ class PhantomChestElsewhere(PhantomSource):
                 files=(
                     File(
                         name="images_160.tar",
-                        sha256=Sha256("e5ebf73a54f7cb0981bc24735b721929e92d30180d477cbc7aba60718b04b4d3"),
+                        sha256=Sha256("0d41d0fa79d737ff8a51a46455e402643f1870c05ad181faf93fb19507415cb5"),
                     ),
                     File(
                         name="index.csv",
-                        sha256=Sha256("26ddfc6a5d8e438750481c06b38fd1ca0236f26f43b41f929ebf299216da9ff8"),
+                        sha256=Sha256("475601c598094f63d9a375fa2b1a306a1177d717f21f38c74919c7f5d44762e4"),
                     ),
                 ),
                 note="The generator gives these bytes on every platform.",
