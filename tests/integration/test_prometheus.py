@@ -127,9 +127,13 @@ def test_every_dashboard_query_runs(prometheus: str, query: str) -> None:
 
 def test_prometheus_asks_the_facade_and_the_gateway_of_the_compose_file(prometheus: str) -> None:
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
-    targets = httpx.get(f"{prometheus}/api/v1/targets", trust_env=False).json()["data"]["activeTargets"]
-    hosts = {target["discoveredLabels"]["__address__"].partition(":")[0] for target in targets}
-    assert hosts
+    deadline = time.monotonic() + 60
+    hosts: set[str] = set()
+    while not hosts and time.monotonic() < deadline:  # it takes up its targets some seconds after it is ready
+        targets = httpx.get(f"{prometheus}/api/v1/targets", trust_env=False).json()["data"]["activeTargets"]
+        hosts = {target["discoveredLabels"]["__address__"].partition(":")[0] for target in targets}
+        time.sleep(0.2)
+    assert hosts == {"facade", "gateway"}
     assert hosts <= set(compose["services"])
 
 
