@@ -37,7 +37,7 @@ TASK = Task(
         "demo": Preset(
             preprocessing=Preprocessing(size_px=96),
             network=DenseNet(init_features=16, growth_rate=16, block_config=(2, 4, 6)),
-            epochs=10, samples_per_epoch=2048, learning_rate=4e-3, patience=10,
+            epochs=7, samples_per_epoch=2048, learning_rate=4e-3, patience=7,
         ),
         "reference": Preset(
             preprocessing=Preprocessing(size_px=144),
