@@ -23,9 +23,10 @@ SPEC = Preprocessing(size_px=32)
 def test_a_score_carries_probability_map_embedding_and_features(
     engine: Engine, tiny_model_bytes: bytes, film: Film
 ) -> None:
-    score = Scorer(tiny_model_bytes, preprocessing=SPEC, engine=engine).score([film(7)])[0]
+    scorer = Scorer(tiny_model_bytes, preprocessing=SPEC, engine=engine)
+    score = scorer.score([film(7)])[0]
 
-    mean = score.image_features["mean"]
+    mean = float(scorer.prepare(film(7)).mean())
     assert score.probability == pytest.approx(1 / (1 + np.exp(-3 * mean)), abs=1e-5)
     assert score.embedding == pytest.approx((mean,), abs=1e-5)
     assert score.activation_map is not None
