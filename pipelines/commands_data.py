@@ -44,24 +44,29 @@ def fetch(
 
     from data import obtain
     from data.sources import get_source
-    from pipelines.wiring import offline
+    from pipelines import working_copy
+    from pipelines.wiring import PROJECT, offline
 
+    digests = _digests(sha256 or [])
+    working_copy.refresh(offline().copy, project=PROJECT)
     with Progress() as progress:
         bar = progress.add_task(source, total=None)
         obtain.fetch(
             get_source(source),
             raw=offline().store("raw", source),
             progress=lambda done, total: progress.update(bar, completed=done, total=total or None),
-            digests=_digests(sha256 or []),
+            digests=digests,
         )
 
 
 @app.command("prepare")
 def prepare_source(source: SourceName) -> None:
     """Obtain and prepare a source through its DVC stages; reuses what is current."""
+    from data.sources import get_source
     from pipelines import working_copy
     from pipelines.wiring import PROJECT, offline
 
+    get_source(source)  # refuses a name that is none, before DVC does in its own words
     working_copy.refresh(offline().copy, project=PROJECT)
     working_copy.schedule(offline().copy, (source,))
     offline().reproduce(f"obtain@{source}")
