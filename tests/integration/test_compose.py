@@ -26,6 +26,13 @@ ROOT = Path(__file__).resolve().parents[2]
 HEALTH_CHECK = ROOT / "deploy/images/healthcheck.py"
 PORTS = {"8000": "FIDUCIAL_API_PORT", "8010": "FIDUCIAL_GATEWAY_PORT", "5000": "", "4200": ""}
 READY_WITHIN_S = 120
+LOGGED_RUN = """
+from pipelines.wiring import offline
+tracking = offline().tracking
+run = tracking.start(experiment="compose", name="one", tags={})
+tracking.client.log_text(run, "logged", "note.txt")
+print(run)
+"""
 
 
 def free_port() -> int:
@@ -148,6 +155,21 @@ def test_mlflow_answers_to_its_own_names_only(services: dict[str, dict[str, Any]
         hosts = (f"mlflow:{port}", f"127.0.0.1:{port}", "attacker.example")
         statuses = [httpx.get(address, headers={"Host": h}, trust_env=False, timeout=30).status_code for h in hosts]
     assert statuses == [200, 200, 403]
+
+
+def test_a_run_of_the_prefect_worker_is_on_the_mlflow_server_with_its_files(
+    services: dict[str, dict[str, Any]], host: Host
+) -> None:
+    with started("mlflow", services["mlflow"], host):
+        environment = host.environment(services["prefect-worker"])
+        finished = subprocess.run(
+            [sys.executable, "-c", LOGGED_RUN], cwd=ROOT, env=environment, capture_output=True, text=True
+        )
+        assert finished.returncode == 0, finished.stderr
+        shown = {"run_uuid": finished.stdout.split()[-1], "path": "note.txt"}
+        address = f"http://127.0.0.1:{host.ports['5000']}/get-artifact"
+        answer = httpx.get(address, params=shown, trust_env=False, timeout=30)
+    assert answer.text == "logged"
 
 
 def test_a_prefect_worker_reports_to_the_prefect_server(services: dict[str, dict[str, Any]], host: Host) -> None:
