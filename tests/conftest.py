@@ -15,6 +15,7 @@ def pytest_configure() -> None:
     os.environ.update(process_environment(threads=1))
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
     """Tests that start servers share one worker (``--dist loadgroup``): two cores hold one set of servers at a time."""
     for item in items:
