@@ -51,7 +51,7 @@ def refresh(copy: Path, *, project: Path) -> CodeVersion:
     _git(copy, "fetch", "--quiet", str(project.resolve()), code.commit)
     lock = _read(copy / "dvc.lock")
     _git(copy, "checkout", "--quiet", "--force", "--detach", code.commit)
-    _git(copy, "clean", "--quiet", "-fd")
+    _git(copy, "clean", "--quiet", "-fd", "--exclude=/data/store/")  # reports there are outputs, and not ignored
     for name in _changed(project):
         _carry(name, source=project, target=copy)
     if lock:

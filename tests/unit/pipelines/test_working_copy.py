@@ -67,6 +67,9 @@ def test_a_refresh_keeps_outputs_and_lock_and_drops_stale_code(project: Path, tm
     working_copy.refresh(copy, project=project)
     (copy / "store").mkdir()
     (copy / "store" / "shard").write_text("bytes")
+    report = copy / "data" / "store" / "reports" / "report.json"
+    report.parent.mkdir(parents=True)
+    report.write_text("not ignored by git")
     (copy / "dvc.lock").write_text("made by a run")
     (project / "new.py").unlink()
     (project / "code.py").write_text("x = 3\n")
@@ -74,6 +77,7 @@ def test_a_refresh_keeps_outputs_and_lock_and_drops_stale_code(project: Path, tm
     code = working_copy.refresh(copy, project=project)
     assert not code.dirty
     assert (copy / "store" / "shard").read_text() == "bytes"
+    assert report.is_file()
     assert (copy / "dvc.lock").read_text() == "made by a run"
     assert (copy / "code.py").read_text() == "x = 3\n"
     assert not (copy / "new.py").exists()
