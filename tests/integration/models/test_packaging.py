@@ -125,7 +125,8 @@ def test_requirements_are_pinned_and_hold_no_training_library(bento: PackagedBen
 def test_no_code_beyond_what_serves_is_carried(bento: PackagedBento) -> None:
     carried = {path.relative_to(bento.path / "src").parts[0] for path in (bento.path / "src").rglob("*.py")}
 
-    assert carried == {"domain", "models", "serving"}
+    assert carried == {"domain", "infra", "models", "serving"}
+    assert {path.name for path in (bento.path / "src" / "infra").iterdir()} == {"__init__.py", "lifetime.py"}
     assert not (bento.path / "src" / "models" / "training.py").exists()
 
 
