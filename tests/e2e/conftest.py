@@ -75,7 +75,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         )  # fmt: skip
         try:
             wait_until_serving(process, printed)
-            yield Demo(home, environment, guard_log, printed.read_text(), before)
+            served = Demo(home, environment, guard_log, printed.read_text(), before)
+            with served.facade:
+                yield served
         finally:
             process.send_signal(signal.SIGINT)
             code = process.wait(timeout=60)
