@@ -298,3 +298,27 @@ def test_an_instant_of_another_zone_comes_back_as_the_same_instant(database: Dat
         work.studies.add(study.model_copy(update={"received_at": abroad}))
     with database.unit_of_work(DEFAULT_TENANT, read_only=True) as work:
         assert work.studies.get(study.study_id).received_at == abroad
+
+
+def test_a_window_can_hold_one_row_of_each_patient(database: Database, pending: Prediction) -> None:
+    again = pending.model_copy(update={"prediction_id": "pr_2"})
+    stranger = pending.model_copy(update={"prediction_id": "pr_3", "study_id": StudyId("st_2")})
+    with database.unit_of_work(DEFAULT_TENANT) as work:
+        other = work.studies.get(pending.study_id).model_copy(
+            update={"study_id": "st_2", "study_instance_uid": "1.2.4", "patient": "q" * 32}
+        )
+        work.studies.add(other)
+        for prediction in (again, stranger):
+            work.predictions.add(prediction)
+        for hour, prediction in enumerate((pending, again, stranger)):
+            row = FeatureRow(
+                prediction_id=prediction.prediction_id, recorded_at=NOW + timedelta(hours=hour), task="chest",
+                model_version="chest@1", site="here", probability=0.5, finding_present=True, image_features={},
+            )  # fmt: skip
+            work.feature_rows.add(row)
+    with database.unit_of_work(DEFAULT_TENANT, read_only=True) as work:
+        span = {"since": NOW, "until": NOW + timedelta(days=1)}
+        every = work.feature_rows.window("chest", **span)
+        first = work.feature_rows.window("chest", **span, one_per_patient=True)
+    assert [row.prediction_id for row in every] == ["pr_1", "pr_2", "pr_3"]
+    assert [row.prediction_id for row in first] == ["pr_1", "pr_3"]
