@@ -8,6 +8,8 @@ from data.source import Source
 from data.sources import get_source
 from domain.errors import DistributionMissing
 from models.tasks import get_task
+from pipelines import working_copy
+from pipelines.wiring import PROJECT, Offline
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,20 @@ def choose(task_name: str, *, requested: str, preset: str, mirror: Path | None, 
     kind = "synthetic films, clearly not patients" if synthetic else "real films"
     note = f"{source} ({kind}); another hospital: {', '.join(external)}"
     return Choice(task_name, source, external, preset, note)
+
+
+def choose_here(task_name: str, *, requested: str, preset: str, root: Offline) -> Choice:
+    """As ``choose``, for this installation's mirror and fetched files."""
+    mirror, raw = root.settings.data_mirror, root.store("raw")
+    return choose(task_name, requested=requested, preset=preset, mirror=mirror, raw=raw)
+
+
+def put_in_copy(choice: Choice, *, root: Offline) -> None:
+    """Bring the working copy up to date with the project, and schedule the chosen sources and preset in it."""
+    working_copy.refresh(root.copy, project=PROJECT)
+    working_copy.choose(
+        root.copy, task=choice.task, source=choice.source, external=choice.external, preset=choice.preset
+    )
 
 
 def is_here(source: Source, *, mirror: Path | None, raw: Path) -> bool:

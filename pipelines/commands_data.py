@@ -84,15 +84,13 @@ def verify(source: SourceName) -> None:
 
 def prepare_in_copy(task: str, *, source: str, preset: str) -> None:
     """Choose a task's sources, bring the working copy up to date, and prepare them."""
-    from pipelines import working_copy
-    from pipelines.choice import choose
-    from pipelines.wiring import PROJECT, offline
+    from pipelines.choice import choose_here, put_in_copy
+    from pipelines.wiring import offline
 
     root = offline()
-    choice = choose(task, requested=source, preset=preset, mirror=root.settings.data_mirror, raw=root.store("raw"))
+    choice = choose_here(task, requested=source, preset=preset, root=root)
     typer.echo(choice.note)
-    working_copy.refresh(root.copy, project=PROJECT)
-    working_copy.choose(root.copy, task=task, source=choice.source, external=choice.external, preset=preset)
+    put_in_copy(choice, root=root)
     for name in (choice.source, *choice.external):
         root.reproduce(f"obtain@{name}")
         root.reproduce(f"prepare@{name}")

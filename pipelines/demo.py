@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from pipelines import servers, working_copy
-from pipelines.choice import Choice, choose
+from pipelines import servers
+from pipelines.choice import Choice, choose_here, put_in_copy
 from pipelines.processes import processes
 from pipelines.steps import Steps, print_table
-from pipelines.wiring import PROJECT, Offline, offline
+from pipelines.wiring import Offline, offline
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,7 @@ def run(request: Request, *, keep_serving: bool) -> None:
     """Start the servers, run the main job, print its table and the addresses; serve on until Ctrl-C when asked."""
     console = Console()
     root = servers.with_free_ports(offline())
-    choice = choose(
-        request.task,
-        requested=request.source,
-        preset=request.preset,
-        mirror=root.settings.data_mirror,
-        raw=root.store("raw"),
-    )
+    choice = choose_here(request.task, requested=request.source, preset=request.preset, root=root)
     sign_in = servers.password_line(root)
     with processes(logs=root.home / "logs", environment=root.environment) as running:
         steps = Steps(announce=lambda line: console.print(line, style="dim"))
@@ -46,10 +40,7 @@ def run(request: Request, *, keep_serving: bool) -> None:
 
 
 def _main_job(choice: Choice, approver: str, steps: Steps) -> None:
-    working_copy.refresh(offline().copy, project=PROJECT)
-    working_copy.choose(
-        offline().copy, task=choice.task, source=choice.source, external=choice.external, preset=choice.preset
-    )
+    put_in_copy(choice, root=offline())
     # Prefect reads its settings on import: only now are they settled.
     from prefect.logging.handlers import APILogHandler
 

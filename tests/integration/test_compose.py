@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -172,13 +172,33 @@ def test_a_run_of_the_prefect_worker_is_on_the_mlflow_server_with_its_files(
     assert answer.text == "logged"
 
 
-def test_a_prefect_worker_reports_to_the_prefect_server(services: dict[str, dict[str, Any]], host: Host) -> None:
-    api = f"http://127.0.0.1:{host.ports['4200']}/api"
-    with started("prefect", services["prefect"], host), started("prefect-worker", services["prefect-worker"], host):
-        deadline = time.monotonic() + READY_WITHIN_S
-        online: list[str] = []
-        while not online and time.monotonic() < deadline:
-            answer = httpx.post(f"{api}/work_pools/fiducial/workers/filter", json={}, trust_env=False, timeout=30)
-            online = [worker["name"] for worker in answer.json()] if answer.status_code == httpx.codes.OK else []
-            time.sleep(0.5)
-    assert online
+def test_the_prefect_worker_runs_what_it_has_registered(services: dict[str, dict[str, Any]], host: Host) -> None:
+    port = host.ports["4200"]
+    with (
+        started("prefect", services["prefect"], host),
+        started("prefect-worker", services["prefect-worker"], host),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}/api/", trust_env=False, timeout=30) as server,
+    ):
+        found = wait_for(lambda: server.post("deployments/filter", json={}).json(), many=2)
+        by_flow = {deployment["entrypoint"].rpartition(".")[2]: deployment for deployment in found}
+        assert {deployment["work_pool_name"] for deployment in found} == {"fiducial"}
+        assert [schedule["schedule"]["cron"] for schedule in by_flow["watch"]["schedules"]] == ["0 3 * * *"]
+        assert by_flow["retrain"]["schedules"] == []
+        address = f"deployments/{by_flow['watch']['id']}/create_flow_run"
+        run = server.post(address, json={"state": {"type": "SCHEDULED"}}).raise_for_status().json()["id"]
+        state = wait_for(lambda: ended(server.get(f"flow_runs/{run}").json()["state"]))
+    assert (state["type"], state["name"]) == ("COMPLETED", "NothingToCompare"), state
+    assert "has no champion" in state["message"]
+
+
+def ended(state: dict[str, Any]) -> dict[str, Any]:
+    return state if state["type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"} else {}
+
+
+def wait_for(ask: Callable[[], Any], *, many: int = 1) -> Any:
+    """The first answer with that many parts."""
+    deadline = time.monotonic() + READY_WITHIN_S
+    while len(answer := ask()) < many:
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.5)
+    return answer

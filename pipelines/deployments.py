@@ -1,0 +1,67 @@
+"""The Prefect worker of an installation: ``python -m pipelines.deployments`` registers what it can run, then works.
+
+None of it promotes: Prefect has no sign-in, and an approver must be a known person (``fiducial promote``).
+"""
+
+import os
+from typing import Any
+
+from prefect import Flow, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.deployments.runner import RunnerDeployment
+from prefect.types.entrypoint import EntrypointType
+from prefect.workers.process import ProcessWorker
+
+from models.tasks import list_tasks
+from pipelines.monitoring_flow import watch
+from pipelines.retraining_flow import retrain
+from pipelines.wiring import PROJECT
+
+POOL = "fiducial"
+NIGHTLY = "0 3 * * *"  # UTC
+
+
+def deployments() -> list[RunnerDeployment]:
+    """For every task: a nightly look for drift, and a retraining that somebody starts."""
+    found = []
+    for task in list_tasks():
+        found.append(_deployment(watch, task, cron=NIGHTLY))
+        found.append(_deployment(retrain, task))
+    return found
+
+
+def register() -> None:
+    """Create or update the pool, in which one flow runs at a time because all share one working copy, and what it can
+    run.
+    """
+    pool = WorkPoolCreate(
+        name=POOL,
+        type=ProcessWorker.type,
+        base_job_template=ProcessWorker.get_default_base_job_template(),
+        concurrency_limit=1,
+    )
+    with get_client(sync_client=True) as client:
+        client.create_work_pool(pool, overwrite=True)
+    for deployment in deployments():
+        deployment.apply(work_pool_name=POOL)
+
+
+def main() -> None:
+    """Register, then become the worker."""
+    register()
+    os.execvp("prefect", ["prefect", "worker", "start", "--pool", POOL, "--type", ProcessWorker.type])  # noqa: S606
+
+
+def _deployment(flow: Flow[..., Any], task: str, *, cron: str | None = None) -> RunnerDeployment:
+    return RunnerDeployment.from_flow(
+        flow,
+        name=task,
+        parameters={"task": task},
+        cron=cron,
+        entrypoint_type=EntrypointType.MODULE_PATH,  # by path, Prefect would register a flow's file under a second name
+        job_variables={"working_dir": str(PROJECT)},
+    )
+
+
+if __name__ == "__main__":
+    main()
