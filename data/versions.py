@@ -17,6 +17,7 @@ from data.prepare import SAMPLES, SHARDS, VERSION, counts_of
 from domain.dataset import DatasetVersion, Sample
 from domain.errors import DataProblem, DigestMismatch, DistributionMissing, FiducialError, Unavailable
 from domain.identifiers import sha256_of
+from infra.environment import NO_TELEMETRY
 
 LINES_KEPT = 30  # of a stage's output, for its error message
 
@@ -112,7 +113,7 @@ class Workspace:
     ) -> tuple[int, list[str]]:
         # Stages say `python`: that must be ours. The switches keep DVC from calling home, whoever the caller is.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-        ours = {"PATH": path, "DVC_NO_ANALYTICS": "1", "ITERATIVE_DO_NOT_TRACK": "1"}
+        ours = {"PATH": path, **NO_TELEMETRY}
         with subprocess.Popen(
             [sys.executable, "-m", "dvc", *arguments],
             cwd=self.root, env={**os.environ, **environment, **ours}, text=True, encoding="utf-8", errors="replace",

@@ -49,7 +49,8 @@ def register() -> None:
 def main() -> None:
     """Register, then become the worker."""
     register()
-    os.execvp("prefect", ["prefect", "worker", "start", "--pool", POOL, "--type", ProcessWorker.type])  # noqa: S606
+    worker = ["prefect", "worker", "start", "--pool", POOL, "--type", ProcessWorker.type, "--with-healthcheck"]
+    os.execvp(worker[0], worker)  # noqa: S606
 
 
 def _deployment(flow: Flow[..., Any], task: str, *, cron: str | None = None) -> RunnerDeployment:

@@ -31,8 +31,7 @@ seconds() { local begun=$SECONDS; "$@"; echo "images-check: $1 took $((SECONDS -
 make_base() {
   buildah "${store[@]}" inspect --type image "$base" >/dev/null 2>&1 && return
   [ -d "$work/base" ] || debootstrap --variant=minbase bookworm "$work/base" >"$work/debootstrap.log" 2>&1 || die "debootstrap failed: $work/debootstrap.log"
-  # docker.io/library is where an unqualified name is looked for.
-  tar -C "$work/base" -c . | podman "${store[@]}" import --quiet - "docker.io/library/$base" >/dev/null
+  tar -C "$work/base" -c . | podman "${store[@]}" import --quiet - "localhost/$base"  # an unqualified name is looked for here first >/dev/null
 }
 
 build() { # NAME: deploy/images/Dockerfile.NAME → fiducial-NAME:check

@@ -7,6 +7,7 @@ import pytest
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 TREE_LINE = re.compile(r"^([a-z]+)/ {2,}\S", re.MULTILINE)
+FILE = re.compile(r"`([\w./-]+?)(?:::\w+)?`")
 SCREEN = 60  # lines; the README has at most two
 
 
@@ -25,6 +26,17 @@ def test_every_relative_link_leads_to_a_file(documents: list[Path]) -> None:
         and not (path.parent / target.split("#")[0]).exists()
     }
     assert broken == set()
+
+
+def test_every_file_that_a_document_names_exists(root: Path, files: list[Path], documents: list[Path]) -> None:
+    tops = {path.relative_to(root).parts[0] for path in files}
+    missing = {
+        f"{path}: {named}"
+        for path in documents
+        for named in FILE.findall(path.read_text())
+        if "/" in named and named.split("/")[0] in tops and not (root / named).exists()
+    }
+    assert missing == set()
 
 
 def test_every_decision_is_listed_in_the_index(root: Path) -> None:

@@ -10,7 +10,15 @@ BINARY = {".png", ".jpg", ".npy", ".npz", ".dcm", ".parquet", ".onnx", ".tar", "
 MACHINE_PATH = re.compile(r"(?<![\w.$}])/" + r"(?:work|root|home|Users)/" + r"\w")
 REGISTRY = re.compile(
     r"\b(?:"
-    + "|".join(["py" + r"pi\.org", "python" + r"hosted\.org", "npm" + r"js\.org", r"deb\." + r"debian\.org"])
+    + "|".join(
+        [
+            "py" + r"pi\.org",
+            "python" + r"hosted\.org",
+            "npm" + r"js\.org",
+            r"deb\." + r"debian\.org",
+            "docker" + r"\.io",
+        ]
+    )
     + ")"
 )
 SECRET = re.compile("-----BEGIN (?:RSA |EC |OPENSSH )?" + "PRIVATE KEY-----|" + r"\bAKIA" + r"[0-9A-Z]{16}\b")

@@ -24,7 +24,13 @@ pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
 HEALTH_CHECK = ROOT / "deploy/images/healthcheck.py"
-PORTS = {"8000": "FIDUCIAL_API_PORT", "8010": "FIDUCIAL_GATEWAY_PORT", "5000": "", "4200": ""}
+PORTS = {
+    "8000": "FIDUCIAL_API_PORT",
+    "8010": "FIDUCIAL_GATEWAY_PORT",
+    "5000": "",
+    "4200": "",
+    "8080": "PREFECT_WORKER_WEBSERVER_PORT",
+}
 READY_WITHIN_S = 120
 LOGGED_RUN = """
 from pipelines.wiring import offline

@@ -28,7 +28,7 @@ from prefect import flow
 @flow
 def nothing() -> int:
     return 1
-nothing.fn()
+assert nothing() == 1  # with a server of its own, on loopback
 """,
     "bentoml": """
 import bentoml
