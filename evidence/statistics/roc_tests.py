@@ -32,6 +32,16 @@ class UnpairedDifference:
     degrees_of_freedom: float
     p_value_t: float
 
+    @property
+    def p_greater(self) -> float:
+        """One-sided normal p-value against «the first area is not larger»."""
+        return NormalDist().cdf(-self.z)
+
+    @property
+    def p_less(self) -> float:
+        """One-sided normal p-value against «the first area is not smaller»."""
+        return NormalDist().cdf(self.z)
+
 
 @dataclass(frozen=True, slots=True)
 class EqualAreas:
@@ -76,25 +86,35 @@ def equal_areas(labels: ArrayLike, scores: ArrayLike, *, contrasts: ArrayLike | 
     others cost no degree of freedom.
 
     Raises:
-        OneClassOnly, NotEstimable: as ``roc.delong``; contrasts that do not fit; areas that differ without any variance.
+        OneClassOnly, NotEstimable: as ``roc.delong`` and ``contrast_test``.
     """
     result = delong(labels, scores)
-    k = result.areas.size
+    return contrast_test(result.areas, result.covariance, contrasts=contrasts)
+
+
+def contrast_test(
+    areas: NDArray[np.float64], covariance: NDArray[np.float64], *, contrasts: ArrayLike | None = None
+) -> EqualAreas:
+    """The test of ``equal_areas`` for any k areas (k,) that are near normal with this covariance (k, k).
+
+    Raises:
+        NotEstimable: a single curve, contrasts that do not fit, or areas that do not vary against each other.
+    """
+    k = areas.size
     if k < 2:
         raise NotEstimable("One curve alone cannot be compared.")
     rows = np.atleast_2d(as_scores(contrasts)) if contrasts is not None else np.eye(k)[:-1] - np.eye(k)[-1]
-    if rows.shape[1] != k:
-        raise NotEstimable(f"Contrasts of {rows.shape[1]} columns do not fit {k} curves.")
-    values, spread = rows @ result.areas, rows @ result.covariance @ rows.T
-    roots, vectors = np.linalg.eigh(spread)
+    if rows.ndim != 2 or rows.shape[1] != k:
+        raise NotEstimable(f"Contrasts of shape {rows.shape} do not fit {k} curves.")
+    roots, vectors = np.linalg.eigh(rows @ covariance @ rows.T)
     kept = roots > max(1e-10 * float(roots.max()), NO_ERROR**2)
-    turned = vectors.T @ values
+    turned = vectors.T @ rows @ areas
     if not kept.any() or float(np.abs(turned[~kept]).max(initial=0.0)) > 1e-9:
         raise NotEstimable(
             "The curves do not vary against each other.", next_step="Leave out curves that rank the samples alike."
         )
     chi_square, freedom = float((turned[kept] ** 2 / roots[kept]).sum()), int(kept.sum())
-    return EqualAreas(result.areas, result.covariance, chi_square, freedom, chi_square_tail(chi_square, freedom))
+    return EqualAreas(areas, covariance, chi_square, freedom, chi_square_tail(chi_square, freedom))
 
 
 def non_inferior_auroc(
@@ -129,11 +149,6 @@ def hanley_mcneil_error(area: float, *, positives: int, negatives: int) -> float
     q1, q2 = area / (2.0 - area), 2.0 * area**2 / (1.0 + area)
     spread = area * (1.0 - area) + (positives - 1) * (q1 - area**2) + (negatives - 1) * (q2 - area**2)
     return math.sqrt(spread / (positives * negatives))
-
-
-def one_sided_p(z: float, *, greater: bool = True) -> float:
-    """p-value of a normal z against «not greater» (or, not ``greater``, against «not less»)."""
-    return NormalDist().cdf(-z if greater else z)
 
 
 def chi_square_tail(statistic: float, degrees_of_freedom: int) -> float:
