@@ -1,11 +1,10 @@
 """Is the new no worse than the reference by more than a margin? For any difference with a normal standard error."""
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 from domain.errors import NotEstimable
 from evidence.statistics.estimate import Estimate
-from evidence.statistics.roc import NO_ERROR, PairedDifference, Sampled, difference_of
+from evidence.statistics.roc import NO_ERROR, PairedDifference, Sampled, difference_of, normal_tail
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def non_inferiority(
         margin=margin,
         alpha=alpha,
         z=z,
-        p_value=NormalDist().cdf(-z),
+        p_value=normal_tail(z),
         non_inferior=interval.difference.low > -margin,
     )
 

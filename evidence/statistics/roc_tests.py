@@ -6,7 +6,6 @@ All assume independent samples; ``clustered`` has the tests for several samples 
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from domain.errors import NotEstimable
 from evidence.statistics.estimate import Estimate, as_scores
 from evidence.statistics.non_inferiority import NonInferiority, check_margin, non_inferiority
-from evidence.statistics.roc import NO_ERROR, DeLong, Sampled, delong, difference_of, paired_difference
+from evidence.statistics.roc import NO_ERROR, DeLong, Sampled, delong, difference_of, normal_tail, paired_difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +34,12 @@ class UnpairedDifference:
     @property
     def p_greater(self) -> float:
         """One-sided normal p-value against «the first area is not larger»."""
-        return NormalDist().cdf(-self.z)
+        return normal_tail(self.z)
 
     @property
     def p_less(self) -> float:
         """One-sided normal p-value against «the first area is not smaller»."""
-        return NormalDist().cdf(self.z)
+        return normal_tail(-self.z)
 
 
 @dataclass(frozen=True, slots=True)
