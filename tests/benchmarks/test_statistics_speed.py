@@ -1,7 +1,7 @@
 """What the statistics cost at the size of a large archive, held against scikit-learn in the same process.
 
-``make bench`` prints the figures that stand in ``docs/benchmarks.md``. Each measurement runs in a process of its own, so
-that its peak memory is its own.
+``make bench`` prints the figures that stand in ``docs/benchmarks.md``. Each measurement runs in a process of its own,
+so that its peak memory is its own.
 """
 
 import json

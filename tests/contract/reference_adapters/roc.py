@@ -65,7 +65,14 @@ def partial_and_precision(case: Case, folder: Path) -> Values:
     if samples.labels.all() or not samples.labels.any():
         return {}
     found = partial_areas(samples)
-    return found | precision_and_recall(samples) if len(samples.scores) == 1 else found
+    if len(samples.scores) == 1:
+        return found | precision_and_recall(samples)
+    for name, scores in zip(samples.names, samples.scores, strict=True):
+        one = precision_and_recall(samples._replace(scores=scores[None]))
+        found |= {tag: value for key, value in one.items() for tag in (f"{key}_{name}", f"{name}_{key}")}
+    if len(samples.scores) == 2 and (answer := non_inferiority(samples)):
+        found |= paired(samples) | answer
+    return found
 
 
 def clustered_cases(case: Case, folder: Path) -> Values:
