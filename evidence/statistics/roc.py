@@ -7,7 +7,6 @@ too narrow.
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -16,8 +15,24 @@ from numpy.typing import ArrayLike, NDArray
 from domain.errors import NotEstimable
 from evidence.statistics.estimate import Estimate, as_labels, as_scores, need_both_classes, normal_quantile
 from evidence.statistics.operating_point import wilson
+from evidence.statistics.placements import placements, tie_groups
 
 Interval = Literal["logit", "wald"]
+NO_ERROR = 1e-12  # a standard error below this is rounding
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """By which method, and from how many samples and positives, a number comes.
+
+    ``independent`` is the number of independent units (patients, where samples are clustered) in the smaller class;
+    0 means that every sample is one.
+    """
+
+    method: str
+    n: int
+    positives: int
+    independent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +56,22 @@ class RocCurve:
 
 @dataclass(frozen=True, slots=True)
 class PairedDifference:
-    """Area of the first scores minus that of the second, on the same samples; the test is two-sided."""
+    """Area of the first scores minus that of the second, on the same samples; ``p_value`` is two-sided."""
 
     difference: Estimate
     z: float
     p_value: float
+    standard_error: float
+
+    @property
+    def p_greater(self) -> float:
+        """One-sided p-value against «the first area is not larger»."""
+        return normal_tail(self.z)
+
+    @property
+    def p_less(self) -> float:
+        """One-sided p-value against «the first area is not smaller»."""
+        return normal_tail(-self.z)
 
 
 def delong(labels: ArrayLike, scores: ArrayLike) -> DeLong:
@@ -55,18 +81,12 @@ def delong(labels: ArrayLike, scores: ArrayLike) -> DeLong:
         OneClassOnly: no positive or no negative sample.
         NotEstimable: fewer than two samples of a class (no variance), or numbers that are not finite.
     """
-    columns = np.atleast_2d(as_scores(scores))
-    truth = as_labels(labels, n=columns.shape[1])
-    need_both_classes(truth)
-    positives, negatives = int(truth.sum()), int((~truth).sum())
+    places = placements(labels, scores)
+    positives, negatives = places.of_positives.shape[1], places.of_negatives.shape[1]
     if min(positives, negatives) < 2:
         raise NotEstimable(f"{positives} positive and {negatives} negative samples give no variance.")
-    # Placement of each positive among the negatives and the reverse: rank among all minus rank within its own class.
-    among_all = _midranks(columns)
-    of_positives = (among_all[:, truth] - _midranks(columns[:, truth])) / negatives
-    of_negatives = 1.0 - (among_all[:, ~truth] - _midranks(columns[:, ~truth])) / positives
-    covariance = np.cov(of_positives) / positives + np.cov(of_negatives) / negatives
-    return DeLong(of_positives.mean(axis=1), np.atleast_2d(covariance), positives, negatives)
+    covariance = np.cov(places.of_positives) / positives + np.cov(places.of_negatives) / negatives
+    return DeLong(places.areas, np.atleast_2d(covariance), positives, negatives)
 
 
 def auroc(labels: ArrayLike, scores: ArrayLike, *, level: float = 0.95, interval: Interval = "logit") -> Estimate:
@@ -80,21 +100,32 @@ def auroc(labels: ArrayLike, scores: ArrayLike, *, level: float = 0.95, interval
         OneClassOnly, NotEstimable: as ``delong``.
     """
     result = delong(labels, scores)
-    area, n = float(result.areas[0]), result.positives + result.negatives
-    error = math.sqrt(max(float(result.covariance[0, 0]), 0.0))
-    if error < 1e-12:
-        smaller = min(result.positives, result.negatives)
+    sampled = Sampled("DeLong", result.positives + result.negatives, result.positives)
+    return area_of(
+        float(result.areas[0]),
+        math.sqrt(max(float(result.covariance[0, 0]), 0.0)),
+        sampled,
+        level=level,
+        interval=interval,
+    )
+
+
+def area_of(area: float, error: float, sampled: Sampled, *, level: float, interval: Interval) -> Estimate:
+    """An area with its standard error as an estimate; the interval as ``auroc`` says."""
+    n, positives = sampled.n, sampled.positives
+    z = normal_quantile(level)
+    if error < NO_ERROR:
+        smaller = sampled.independent or min(positives, n - positives)
         edge = wilson(round(area * smaller), smaller, level=level)
         return Estimate(
-            area, min(edge.low, area), max(edge.high, area), level, "Wilson on the smaller class", n, result.positives
+            area, min(edge.low, area), max(edge.high, area), level, "Wilson on the smaller class", n, positives
         )
-    z = normal_quantile(level)
     if interval == "wald":
         low, high = max(area - z * error, 0.0), min(area + z * error, 1.0)
     else:
         half = z * error / (area * (1.0 - area))
         low, high = _logistic(_logit(area) - half), _logistic(_logit(area) + half)
-    return Estimate(area, low, high, level, f"DeLong, {interval}", n, result.positives)
+    return Estimate(area, low, high, level, f"{sampled.method}, {interval}", n, positives)
 
 
 def paired_difference(
@@ -106,22 +137,32 @@ def paired_difference(
         OneClassOnly, NotEstimable: as ``delong``.
     """
     result = delong(labels, np.stack([as_scores(scores_a), as_scores(scores_b)]))
-    difference = float(result.areas[0] - result.areas[1])
     contrast = np.array([1.0, -1.0])
-    error = math.sqrt(max(float(contrast @ result.covariance @ contrast), 0.0))
-    half = normal_quantile(level) * error
-    # No variance: the same ranks (no difference, p = 1), or one column all right and the other all wrong.
-    z = difference / error if error > 1e-12 else math.copysign(math.inf, difference) if difference else 0.0
-    estimate = Estimate(
-        difference,
-        difference - half,
-        difference + half,
-        level,
-        "paired DeLong, Wald",
-        result.positives + result.negatives,
-        result.positives,
+    return difference_of(
+        float(result.areas[0] - result.areas[1]),
+        math.sqrt(max(float(contrast @ result.covariance @ contrast), 0.0)),
+        Sampled("paired DeLong, Wald", result.positives + result.negatives, result.positives),
+        level=level,
     )
-    return PairedDifference(estimate, z, 2.0 * NormalDist().cdf(-abs(z)))
+
+
+def difference_of(difference: float, error: float, sampled: Sampled, *, level: float) -> PairedDifference:
+    """A difference of two areas with its standard error as an estimate with Wald interval and z test.
+
+    Without variance, either the ranks are the same (no difference, z = 0, p = 1), or one column is all right and the
+    other all wrong (z infinite).
+    """
+    half = normal_quantile(level) * error
+    z = difference / error if error > NO_ERROR else math.copysign(math.inf, difference) if difference else 0.0
+    estimate = Estimate(
+        difference, difference - half, difference + half, level, sampled.method, sampled.n, sampled.positives
+    )
+    return PairedDifference(estimate, z, 2.0 * normal_tail(abs(z)), error)
+
+
+def normal_tail(z: float) -> float:
+    """Chance that a standard normal value exceeds z, with all its digits however small it is."""
+    return 0.5 * math.erfc(z / math.sqrt(2.0))
 
 
 def curve(labels: ArrayLike, scores: ArrayLike) -> RocCurve:
@@ -136,7 +177,7 @@ def curve(labels: ArrayLike, scores: ArrayLike) -> RocCurve:
     need_both_classes(truth)
     order = np.argsort(-values, kind="stable")
     values, truth = values[order], truth[order]
-    last_of_ties = np.append(np.flatnonzero(np.diff(values)), values.size - 1)
+    last_of_ties = tie_groups(values).end - 1
     true_positives = np.cumsum(truth)[last_of_ties]
     false_positives = 1 + last_of_ties - true_positives
     return RocCurve(
@@ -144,16 +185,6 @@ def curve(labels: ArrayLike, scores: ArrayLike) -> RocCurve:
         np.concatenate([[0.0], false_positives / int((~truth).sum())]),
         np.concatenate([[0.0], true_positives / int(truth.sum())]),
     )
-
-
-def _midranks(columns: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ranks 1…n along the last axis of (k, n), ties sharing their mean rank."""
-    ranks = np.empty(columns.shape)
-    for row, values in enumerate(columns):
-        _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-        last = np.cumsum(counts)
-        ranks[row] = (last - (counts - 1) / 2.0)[inverse]
-    return ranks
 
 
 def _logit(p: float) -> float:
