@@ -65,7 +65,8 @@ def decision_curve(
 
     The analytic interval is Wald's with the influence of each patient (Marsh, Janes, Pepe, Biometrics 76:843, 2020;
     Sande et al., Stat Med 39:2980, 2020); the bootstrap's draws patients, percentile (Vickers et al., BMC Med Inform
-    Decis Mak 8:53, 2008). Both hold the prevalence stated to be known.
+    Decis Mak 8:53, 2008). Both take a stated prevalence as known; where nobody is called positive, the interval is the
+    point 0.
 
     Raises:
         NotEstimable: bad numbers, a threshold, level or prevalence outside (0, 1), too few resamples.
@@ -155,7 +156,7 @@ def _by_patient(truth: Labels, called: NDArray[np.bool_], patients: Sequence[Any
         count = names.size
 
     def total(column: NDArray[np.bool_]) -> Floats:
-        return np.bincount(group, weights=column, minlength=count)
+        return np.bincount(group, weights=column, minlength=count).astype(np.float64)
 
     columns = range(called.shape[1])
     true = np.stack([total(called[:, k] & truth) for k in columns], axis=1)
@@ -177,20 +178,17 @@ def _errors(sums: _Sums, odds: Floats, prevalence: float | None) -> Floats:
     patients, positives, negatives = findings.size, float(findings.sum()), float(others.sum())
     n = positives + negatives
     if prevalence is None:
-        share = positives / n
         rule, every = sums.true - odds * sums.false, findings - odds * others
-        worth = rule.sum(axis=0) / n
-        rule, every = (
-            (rule - worth * (findings + others)) / n,
-            (every - (share - (1 - share) * odds) * (findings + others)) / n,
-        )
+        rule = (rule - rule.sum(axis=0) / n * (findings + others)) / n
+        every = (every - every.sum(axis=0) / n * (findings + others)) / n
     else:
         hit, false_alarm = sums.true.sum(axis=0) / positives, sums.false.sum(axis=0) / negatives
         rule = prevalence * (sums.true - hit * findings) / positives
         rule = rule - (1.0 - prevalence) * odds * (sums.false - false_alarm * others) / negatives
         every = np.zeros_like(rule)
     spread = np.stack([rule, every, (rule - every) / odds])
-    return np.sqrt((spread**2).sum(axis=1) * patients / (patients - 1.0))
+    errors: Floats = np.sqrt((spread**2).sum(axis=1) * patients / (patients - 1.0))
+    return errors
 
 
 def _bootstrap(sums: _Sums, odds: Floats, prevalence: float | None, sampling: Sampling) -> tuple[Floats, Floats]:

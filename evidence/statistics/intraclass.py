@@ -33,8 +33,8 @@ class MeanSquares:
 class IccForm:
     """One coefficient. ``f``, its degrees of freedom and ``p_value`` test that it is 0 (one-sided, as published).
 
-    ``satterthwaite_df`` are the degrees of freedom of the interval of an agreement form, and ``satterthwaite_p`` the p of
-    ``f`` with those in the place of ``df2``, as R irr prints it; None for the others.
+    ``satterthwaite_df`` are the degrees of freedom of the interval of an agreement form, and ``satterthwaite_p`` is the
+    p of ``f`` with those in the place of ``df2``, as R irr prints it; None for the others.
     """
 
     name: str

@@ -42,9 +42,9 @@ def krippendorff_alpha(
 
     Krippendorff, Content Analysis, 2nd ed. 2004, chapter 11; Hayes, Krippendorff, Commun Methods Meas 1:77 (2007).
     Differences: nominal 0 or 1; ordinal (mean ranks)²; interval (a − b)²; ratio ((a − b)/(a + b))². On the
-    interval and ratio scales, words are their places in ``categories``. Interval: percentile bootstrap of units (Zapf et al., BMC Med
-    Res Methodol 16:93, 2016). Where all agree, resampling shows no spread: alpha is then 1 − the share of units rated
-    by chance, and Wilson's interval of that share stands in, named in ``method``.
+    interval and ratio scales, words are their places in ``categories``. Interval: percentile bootstrap of units (Zapf
+    et al., BMC Med Res Methodol 16:93, 2016). Where all agree, resampling shows no spread: alpha is then 1 − the share
+    of units rated by chance, and Wilson's interval of that share stands in, named in ``method``.
 
     Raises:
         NotEstimable: no matrix, ratings of one value only (no variation), ratio scale with a number below 0, words on

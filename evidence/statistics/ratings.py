@@ -85,7 +85,8 @@ def counts_of_table(table: ArrayLike) -> Floats:
     cells = as_table(table)
     rows, columns = np.nonzero(cells)
     eye = np.eye(cells.shape[0])
-    return np.repeat(eye[rows] + eye[columns], cells[rows, columns].astype(np.intp), axis=0)
+    counts: Floats = np.repeat(eye[rows] + eye[columns], cells[rows, columns].astype(np.intp), axis=0)
+    return counts
 
 
 def as_table(table: ArrayLike) -> Floats:
