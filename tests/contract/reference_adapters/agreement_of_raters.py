@@ -117,11 +117,11 @@ def of_matrix(case: Case, matrix: list[list[Any]]) -> Quantities:
     units = subjects if by_rater or len(matrix) >= len(matrix[0]) else flipped
     found: list[tuple[str, Quantities]] = []
     for kind, compute in (
-        ("icc", lambda: iccs(case, subjects)),
-        ("kappa", lambda: kappas(case, subjects)),
-        ("gwet", lambda: gwets(case, ratings.category_counts(subjects, categories=listed(inputs))[0])),
-        ("alpha", lambda: alphas(case, units)),
         ("bland", lambda: pairs(case, subjects)),
+        ("alpha", lambda: alphas(case, units)),
+        ("gwet", lambda: gwets(case, ratings.category_counts(subjects, categories=listed(inputs))[0])),
+        ("kappa", lambda: kappas(case, subjects)),
+        ("icc", lambda: iccs(case, subjects)),
     ):
         try:
             found.append((kind, compute()))
@@ -136,7 +136,7 @@ def merged(words: str, found: list[tuple[str, Quantities]]) -> Quantities:
     marks["bland"] = r"bland|concordance|limits of agreement|\bccc"
     at = {kind: match.start() if (match := re.search(mark, words)) else len(words) for kind, mark in marks.items()}
     together: Quantities = {}
-    for _, quantities in sorted(found[::-1], key=lambda one: at[one[0]], reverse=True):
+    for _, quantities in sorted(found, key=lambda one: -at[one[0]]):
         together |= quantities
     return together
 
