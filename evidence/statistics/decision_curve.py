@@ -75,7 +75,7 @@ def decision_curve(
     """
     truth, values = checked(labels, probabilities)
     cuts = np.atleast_1d(np.asarray(thresholds, dtype=np.float64))
-    return _curve(truth, values[:, None] >= cuts, cuts, prevalence, sampling or Sampling())
+    return _curve(truth, values, (cuts, cuts), prevalence, sampling or Sampling())
 
 
 def binary_test(
@@ -91,9 +91,7 @@ def binary_test(
     if not np.isin(answers, (0.0, 1.0)).all():
         raise NotEstimable("An answer of the test is neither 0 nor 1.")
     cuts = np.atleast_1d(np.asarray(thresholds, dtype=np.float64))
-    return _curve(
-        truth, np.repeat(answers[:, None] == 1.0, cuts.size, axis=1), cuts, prevalence, sampling or Sampling()
-    )
+    return _curve(truth, answers, (cuts, np.ones_like(cuts)), prevalence, sampling or Sampling())
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +110,27 @@ class _Sums:
 
 
 def _curve(
-    truth: Labels, called: NDArray[np.bool_], cuts: Floats, prevalence: float | None, sampling: Sampling
+    truth: Labels, values: Floats, cuts_and_bars: tuple[Floats, Floats], prevalence: float | None, sampling: Sampling
 ) -> tuple[NetBenefit, ...]:
+    """Net benefit at each cut of calling positive what reaches its bar."""
     need_both_classes(truth)
+    cuts, bars = cuts_and_bars
     if cuts.ndim != 1 or not cuts.size or not ((cuts > 0.0) & (cuts < 1.0)).all():
         raise NotEstimable("A threshold does not lie inside (0, 1).", next_step="Harm has no weight at 0 or at 1.")
     if prevalence is not None and not 0.0 < prevalence < 1.0:
         raise NotEstimable(f"A prevalence of {prevalence} cannot be.")
-    sums = _by_patient(truth, called, sampling.patients)
+    patient = None if sampling.patients is None else _patients(sampling.patients, truth.size)
+    # A few thresholds at a time keep memory near that of the samples.
+    at_once = max(1, round(2e6 / truth.size))
+    found: list[NetBenefit] = []
+    for start in range(0, cuts.size, at_once):
+        part = slice(start, start + at_once)
+        sums = _by_patient(truth, values[:, None] >= bars[part], patient)
+        found += _points(sums, cuts[part], prevalence, sampling)
+    return tuple(found)
+
+
+def _points(sums: _Sums, cuts: Floats, prevalence: float | None, sampling: Sampling) -> list[NetBenefit]:
     if sums.findings.size < 2:
         raise TooFewSamples("One patient gives no interval.", next_step="Give at least two.")
     odds = cuts / (1.0 - cuts)
@@ -133,35 +144,45 @@ def _curve(
         low, high = _bootstrap(sums, odds, prevalence, sampling)
         method = f"percentile bootstrap, {sampling.resamples} resamples"
     method += "" if sampling.patients is None else ", by patient"
-    share = float(truth.mean()) if prevalence is None else prevalence
+    positives, n = int(sums.findings.sum()), int(sums.findings.sum() + sums.others.sum())
+    share = positives / n if prevalence is None else prevalence
 
     def estimate(row: int, k: int) -> Estimate:
         ends = float(min(low[row, k], value[row, k])), float(max(high[row, k], value[row, k]))
-        return Estimate(float(value[row, k]), *ends, sampling.level, method, truth.size, int(truth.sum()))
+        return Estimate(float(value[row, k]), *ends, sampling.level, method, n, positives)
 
-    return tuple(
+    return [
         NetBenefit(float(cuts[k]), estimate(0, k), estimate(1, k), estimate(2, k), float(value[0, k]) / share, share)
         for k in range(cuts.size)
-    )
+    ]
 
 
-def _by_patient(truth: Labels, called: NDArray[np.bool_], patients: Sequence[Any] | NDArray[Any] | None) -> _Sums:
-    if patients is None:
-        group, count = np.arange(truth.size), truth.size
-    else:
-        keys = np.asarray(patients)
-        if keys.shape != truth.shape:
-            raise NotEstimable(f"There are {keys.size} patients for {truth.size} samples.")
-        names, group = np.unique(keys, return_inverse=True)
-        count = names.size
+def _patients(patients: Sequence[Any] | NDArray[Any], n: int) -> NDArray[np.intp]:
+    """The patient of each sample as a number from 0."""
+    keys = np.asarray(patients)
+    if keys.shape != (n,):
+        raise NotEstimable(f"There are {keys.size} patients for {n} samples.")
+    if keys.dtype == object and any(key is None for key in keys):
+        raise NotEstimable("A sample has no patient.")
+    number: NDArray[np.intp] = np.unique(keys, return_inverse=True)[1]
+    return number
+
+
+def _by_patient(truth: Labels, called: NDArray[np.bool_], patient: NDArray[np.intp] | None) -> _Sums:
+    true, false = called & truth[:, None], called & ~truth[:, None]
+    if patient is None:
+        return _Sums(*(part.astype(np.float64) for part in (true, false, truth, ~truth)))
 
     def total(column: NDArray[np.bool_]) -> Floats:
-        return np.bincount(group, weights=column, minlength=count).astype(np.float64)
+        return np.bincount(patient, weights=column).astype(np.float64)
 
     columns = range(called.shape[1])
-    true = np.stack([total(called[:, k] & truth) for k in columns], axis=1)
-    false = np.stack([total(called[:, k] & ~truth) for k in columns], axis=1)
-    return _Sums(true, false, total(truth), total(~truth))
+    return _Sums(
+        np.stack([total(true[:, k]) for k in columns], axis=1),
+        np.stack([total(false[:, k]) for k in columns], axis=1),
+        total(truth),
+        total(~truth),
+    )
 
 
 def _worth(sums: _Sums, odds: Floats, prevalence: float | None) -> tuple[Floats, Floats]:

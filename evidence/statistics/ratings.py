@@ -114,7 +114,7 @@ def as_counts(counts: ArrayLike) -> Floats:
     cells = _counted(counts)
     if cells.shape[1] < 2:
         raise NotEstimable("One category alone: there is nothing to disagree about.")
-    cells = cells[cells.sum(axis=1) > 0]
+    cells = np.compress(cells.sum(axis=1) > 0, cells, axis=0)
     if cells.shape[0] < 2:
         raise TooFewSamples(f"{cells.shape[0]} subjects are too few to judge agreement.")
     return cells

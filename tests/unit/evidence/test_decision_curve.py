@@ -96,6 +96,15 @@ def test_intervals_hold_the_truth_about_95_times_in_100(prevalence: float | None
     assert (held >= 463).all() and (held <= 489).all()
 
 
+def test_many_thresholds_at_once_give_what_each_gives_alone() -> None:
+    labels, probabilities = drawn(120_000)
+    cuts = np.linspace(0.02, 0.9, 40)  # more than are worked on at a time
+    found = decision_curve(labels, probabilities, thresholds=cuts)
+    assert [point.threshold for point in found] == cuts.tolist()
+    alone = decision_curve(labels, probabilities, thresholds=[cuts[30]])[0]
+    assert found[30].model.value == alone.model.value and found[30].model.low == pytest.approx(alone.model.low)
+
+
 @pytest.mark.parametrize("threshold", [0.0, 1.0, -0.1, float("nan")])
 def test_thresholds_outside_the_open_unit_interval_are_refused(threshold: float) -> None:
     with pytest.raises(NotEstimable):
@@ -113,6 +122,7 @@ def test_what_the_data_cannot_support_is_refused() -> None:
         {"sampling": Sampling("bootstrap", level=0.0)},
         {"sampling": Sampling("bootstrap", resamples=10)},
         {"sampling": Sampling(patients=["a"])},
+        {"sampling": Sampling(patients=["a", None])},
     ):
         with pytest.raises(NotEstimable):
             decision_curve([0, 1], [0.2, 0.6], thresholds=[0.5], **options)
