@@ -19,7 +19,8 @@ from evidence.statistics.estimate import (
 )
 from evidence.statistics.operating_point import wilson
 
-Bins = Literal["equal width", "equal count"]
+Bins = Literal["equal width", "equal count", "equal ranks"]
+Closed = Literal["left", "right"]
 CLIP = 1e-7  # probabilities of exactly 0 or 1 have no logit
 
 
@@ -48,27 +49,31 @@ class CalibrationLine:
 
 
 def reliability(
-    labels: ArrayLike, probabilities: ArrayLike, *, bins: int = 10, rule: Bins = "equal width", level: float = 0.95
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    *,
+    bins: int = 10,
+    rule: Bins = "equal width",
+    closed: Closed = "left",
+    level: float = 0.95,
 ) -> tuple[ReliabilityBin, ...]:
     """The reliability curve of probabilities (n,) for labels (n,): one entry per bin that holds samples.
 
-    Equal-width bins are [k/B, (k+1)/B), the last closed; equal-count bins cut at quantiles, ties staying together.
+    Equal-width bins cut at k/B; equal-count bins cut at quantiles (type 7), ties staying together; equal-rank bins are
+    the sorted samples in B runs whose lengths differ by at most one, ties parted in the order given. A probability on
+    an inner edge belongs to the bin above (``closed="left"``, [a, b)) or below (``"right"``, (a, b]: Guo et al., ICML
+    2017, and scikit-learn); the outermost bins hold 0 and 1 either way.
 
     Raises:
         NotEstimable, TooFewSamples: bad numbers, or none.
     """
-    truth, values = _checked(labels, probabilities)
-    if rule == "equal width":
-        edges = np.linspace(0.0, 1.0, bins + 1)
-    else:
-        edges = np.unique(np.quantile(values, np.linspace(0.0, 1.0, bins + 1)))
-    index = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, max(edges.size - 2, 0))
+    truth, values = checked(labels, probabilities)
+    lower, upper, index = _binned(values, bins=bins, rule=rule, closed=closed)
     found = []
     for k in np.unique(index):
         inside = index == k
-        lower, upper = float(edges[k]), float(edges[min(k + 1, edges.size - 1)])
         observed = wilson(int(truth[inside].sum()), int(inside.sum()), level=level)
-        found.append(ReliabilityBin(lower, upper, float(values[inside].mean()), observed))
+        found.append(ReliabilityBin(float(lower[k]), float(upper[k]), float(values[inside].mean()), observed))
     return tuple(found)
 
 
@@ -78,7 +83,7 @@ def brier(labels: ArrayLike, probabilities: ArrayLike, *, level: float = 0.95) -
     Raises:
         NotEstimable, TooFewSamples: bad numbers, or none.
     """
-    truth, values = _checked(labels, probabilities)
+    truth, values = checked(labels, probabilities)
     squares = (values - truth) ** 2
     error = float(squares.std(ddof=1)) / math.sqrt(squares.size) if squares.size > 1 else math.inf
     value, half = float(squares.mean()), normal_quantile(level) * error
@@ -99,18 +104,25 @@ def maximum_calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
 
 
 def calibration_error(
-    labels: ArrayLike, probabilities: ArrayLike, *, bins: int = 10, resamples: int = 1000, level: float = 0.95
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    *,
+    bins: int = 10,
+    rule: Bins = "equal width",
+    resamples: int = 1000,
+    level: float = 0.95,
 ) -> Estimate:
-    """Expected calibration error over equal-width bins with a percentile bootstrap interval (Efron 1979), fixed seed.
+    """Expected calibration error with a percentile bootstrap interval (Efron 1979), fixed seed; bins as in
+    ``reliability``, held fixed while samples are drawn.
 
     Resampling widens thin bins, so the interval leans upwards, as the error itself does.
 
     Raises:
         NotEstimable, TooFewSamples: bad numbers, or none.
     """
-    truth, values = _checked(labels, probabilities)
-    value = expected_calibration_error(reliability(truth, values, bins=bins, level=level))
-    index = np.minimum((values * bins).astype(int), bins - 1)
+    truth, values = checked(labels, probabilities)
+    value = expected_calibration_error(reliability(truth, values, bins=bins, rule=rule, level=level))
+    _, _, index = _binned(values, bins=bins, rule=rule, closed="left")
     # Within a bin, n·|seen − said| is |Σ(label − probability)|; the ECE is the sum of these over n.
     gap, draw, errors = truth - values, np.random.default_rng(0), np.empty(resamples)
     for k in range(resamples):
@@ -131,13 +143,12 @@ def slope_and_intercept(labels: ArrayLike, probabilities: ArrayLike, *, level: f
         OneClassOnly: no positive or no negative sample.
         NotEstimable: the probabilities separate the classes perfectly or are all equal, so that no finite line exists.
     """
-    truth, values = _checked(labels, probabilities)
+    truth, values = checked(labels, probabilities)
     need_both_classes(truth)
-    clipped = np.clip(values, CLIP, 1.0 - CLIP)
-    logits = np.log(clipped) - np.log1p(-clipped)
-    ones = np.ones_like(logits)
-    line, line_errors = _logistic_regression(np.stack([ones, logits], axis=1), truth, offset=np.zeros_like(logits))
-    large, large_errors = _logistic_regression(ones[:, None], truth, offset=logits)
+    odds = logits(values)
+    ones = np.ones_like(odds)
+    line, line_errors = _logistic_regression(np.stack([ones, odds], axis=1), truth, offset=np.zeros_like(odds))
+    large, large_errors = _logistic_regression(ones[:, None], truth, offset=odds)
 
     def estimate(value: float, error: float) -> Estimate:
         half = normal_quantile(level) * error
@@ -152,12 +163,70 @@ def slope_and_intercept(labels: ArrayLike, probabilities: ArrayLike, *, level: f
     )
 
 
-def _checked(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Labels, Scores]:
+def as_probability(labels: ArrayLike, marker: ArrayLike) -> Scores:
+    """A marker of any unit (n,) as the probabilities (n,) that logistic regression on these labels (n,) gives.
+
+    Fitted here, they are calibrated here by construction: judge discrimination or a decision curve by them, never
+    calibration.
+
+    Raises:
+        OneClassOnly: no positive or no negative sample.
+        NotEstimable: the marker separates the classes perfectly, or is the same for all.
+    """
+    values = as_scores(marker)
+    truth = as_labels(labels, n=values.size)
+    need_both_classes(truth)
+    spread = float(values.std())
+    if spread <= 0.0:
+        raise NotEstimable("The marker is the same for all samples.")
+    scaled = (values - values.mean()) / spread
+    line, _ = _logistic_regression(
+        np.stack([np.ones_like(scaled), scaled], axis=1), truth, offset=np.zeros_like(scaled)
+    )
+    fitted: Scores = 1.0 / (1.0 + np.exp(-(line[0] + line[1] * scaled)))
+    return fitted
+
+
+def logits(probabilities: Scores) -> Scores:
+    """Log-odds of probabilities cut to [1e-7, 1 − 1e-7]."""
+    clipped = np.clip(probabilities, CLIP, 1.0 - CLIP)
+    return np.log(clipped) - np.log1p(-clipped)
+
+
+def log_likelihood(logits: NDArray[np.float64], truth: Labels) -> float:
+    """Bernoulli log-likelihood of labels (n,) given log-odds (n,)."""
+    return float(-np.logaddexp(0.0, np.where(truth, -logits, logits)).sum())
+
+
+def checked(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Labels, Scores]:
+    """Labels and probabilities of one shape (n,).
+
+    Raises:
+        NotEstimable, TooFewSamples: not finite, outside [0, 1], of differing length, or none.
+    """
     values = as_scores(probabilities)
     truth = as_labels(labels, n=values.size)
     if values.min() < 0.0 or values.max() > 1.0:
         raise NotEstimable("A probability lies outside 0–1.", next_step="Give probabilities, not logits.")
     return truth, values
+
+
+def _binned(values: Scores, *, bins: int, rule: Bins, closed: Closed) -> tuple[Scores, Scores, NDArray[np.intp]]:
+    """Lower and upper edge of each bin, and the bin of each value."""
+    if bins < 1:
+        raise NotEstimable(f"{bins} bins cannot hold a sample.")
+    if rule == "equal ranks":
+        order = np.argsort(values, kind="stable")
+        runs = [run for run in np.array_split(order, bins) if run.size]
+        index = np.empty(values.size, dtype=np.intp)
+        index[order] = np.repeat(np.arange(len(runs)), [run.size for run in runs])
+        return np.array([values[run[0]] for run in runs]), np.array([values[run[-1]] for run in runs]), index
+    # k/B is the float nearest to the decimal edge, so that a probability written 0.3 lies on it; linspace is not.
+    shares = np.arange(bins + 1) / bins
+    edges = shares if rule == "equal width" else np.unique(np.quantile(values, shares))
+    side: Literal["left", "right"] = "right" if closed == "left" else "left"
+    index = np.clip(np.searchsorted(edges, values, side=side) - 1, 0, max(edges.size - 2, 0))
+    return edges[: max(edges.size - 1, 1)], edges[min(1, edges.size - 1) :], index
 
 
 def _gaps(bins: tuple[ReliabilityBin, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -170,7 +239,7 @@ def _logistic_regression(
 ) -> tuple[list[float], list[float]]:
     """Maximum-likelihood coefficients and standard errors by Newton's method; design (n, k), offset (n,)."""
     beta = np.zeros(design.shape[1])
-    likelihood = _log_likelihood(offset, truth)
+    likelihood = log_likelihood(offset, truth)
     for _ in range(100):
         mean = 1.0 / (1.0 + np.exp(-np.clip(offset + design @ beta, -500.0, 500.0)))
         information = (design * (mean * (1.0 - mean))[:, None]).T @ design
@@ -180,14 +249,10 @@ def _logistic_regression(
         if float(np.abs(step).max()) < 1e-8:
             return beta.tolist(), np.sqrt(np.diag(np.linalg.inv(information))).tolist()
         # Newton overshoots where probabilities are extreme: halve the step until the fit is no worse.
-        while (next_likelihood := _log_likelihood(offset + design @ (beta + step), truth)) < likelihood - 1e-12:
+        while (next_likelihood := log_likelihood(offset + design @ (beta + step), truth)) < likelihood - 1e-12:
             step = step / 2.0
         beta, likelihood = beta + step, next_likelihood
     raise NotEstimable(
         "No finite calibration line fits these probabilities.",
         next_step="They separate the classes perfectly, or are all the same.",
     )
-
-
-def _log_likelihood(logits: NDArray[np.float64], truth: Labels) -> float:
-    return float(-np.logaddexp(0.0, np.where(truth, -logits, logits)).sum())

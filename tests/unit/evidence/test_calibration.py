@@ -104,3 +104,54 @@ def test_logits_and_single_classes_are_refused() -> None:
         calibration.brier([0, 1], [-2.0, 3.0])
     with pytest.raises(OneClassOnly):
         calibration.slope_and_intercept([1, 1, 1], [0.2, 0.4, 0.9])
+
+
+def test_a_probability_on_an_edge_goes_up_or_down_as_said() -> None:
+    labels, probabilities = [0, 1, 1, 0], [0.1, 0.3, 0.3, 0.9]
+    above = calibration.reliability(labels, probabilities)
+    below = calibration.reliability(labels, probabilities, closed="right")
+    assert [b.lower for b in above] == [0.1, 0.3, 0.9]
+    assert [b.upper for b in below] == [0.1, 0.3, 0.9]
+
+
+def test_bins_closed_on_the_right_are_scikit_learns() -> None:
+    from sklearn.calibration import calibration_curve
+
+    labels, probabilities = drawn(400)
+    probabilities = np.round(probabilities * 8) / 8  # every value on an edge
+    share, mean = calibration_curve(labels, probabilities, n_bins=8)
+    bins = calibration.reliability(labels, probabilities, bins=8, closed="right")
+    assert [b.observed.value for b in bins] == pytest.approx(share.tolist())
+    assert [b.mean_probability for b in bins] == pytest.approx(mean.tolist())
+
+
+def test_bins_of_equal_ranks_differ_by_one_sample_at_most_even_with_ties() -> None:
+    labels, probabilities = drawn(103)
+    sizes = [b.observed.n for b in calibration.reliability(labels, np.round(probabilities, 1), rule="equal ranks")]
+    assert sum(sizes) == 103 and set(sizes) == {10, 11}
+    assert len(calibration.reliability([0, 1], [0.2, 0.3], bins=10, rule="equal ranks")) == 2
+
+
+def test_calibration_error_over_equal_counts_is_that_of_its_bins() -> None:
+    labels, probabilities = drawn()
+    bins = calibration.reliability(labels, probabilities, rule="equal count")
+    found = calibration.calibration_error(labels, probabilities, rule="equal count", resamples=200)
+    assert found.value == pytest.approx(calibration.expected_calibration_error(bins))
+    assert found.low <= found.value <= found.high
+
+
+def test_a_marker_of_any_unit_becomes_the_logistic_regression_of_the_labels_on_it() -> None:
+    from statsmodels.api import Logit, add_constant
+
+    labels, _ = drawn(500)
+    marker = labels * 40.0 + np.random.default_rng(1).normal(900, 60, 500)
+    fitted = Logit(labels, add_constant(marker)).fit(disp=0).predict()
+    assert calibration.as_probability(labels, marker) == pytest.approx(fitted, abs=1e-6)
+    assert calibration.as_probability(labels, -5.0 * marker) == pytest.approx(fitted, abs=1e-6)
+    with pytest.raises(NotEstimable):
+        calibration.as_probability([0, 1, 0, 1], [3.0, 3.0, 3.0, 3.0])
+
+
+def test_no_bins_are_refused() -> None:
+    with pytest.raises(NotEstimable):
+        calibration.reliability([0, 1], [0.2, 0.3], bins=0)
