@@ -1,9 +1,9 @@
 """CUSUM of single yes/no outcomes: has the share of positives risen?
 
-Reynolds and Stoumbos, J Qual Technol 31:87 (1999). After each outcome x the sum is B = max(0, B) + x − γ with γ between
-the rates before and after the change; here B = max(0, B + x − γ), and an alarm is a sum *above* the limit h. (Those
-authors alarm at or above, after an outcome is added to the sum cut at 0; on a lattice their limit is ours plus one
-step.) When γ is a fraction the sum moves on a lattice, the chart is a finite Markov chain, and its run length is exact.
+Reynolds and Stoumbos, J Qual Technol 31:87 (1999). After each outcome x the sum is max(0, B + x − γ), with γ between
+the rates before and after the change, and an alarm is a sum *above* the limit h. (Those authors alarm at or above: on a
+lattice their limit is ours plus one step.) When γ is a fraction the sum moves on a lattice, the chart is a finite
+Markov chain, and its run length is exact.
 """
 
 import math

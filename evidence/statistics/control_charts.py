@@ -72,8 +72,8 @@ def ewma(
     target: float = 0.0,
     deviation: float = 1.0,
 ) -> EwmaPath:
-    """EWMA Z = (1 − λ) Z + λ x of a series (n,), started at the target, with limits ``width`` of its standard deviations
-    away: exactly those of the t-th value, or those it tends to.
+    """EWMA Z = (1 − λ) Z + λ x of a series (n,), started at the target, with limits ``width`` of its standard
+    deviations away: exactly those of the t-th value, or those it tends to.
 
     Raises:
         TooFewSamples: no value.

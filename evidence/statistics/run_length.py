@@ -75,8 +75,8 @@ def ewma_arl(
 ) -> float:
     """Mean number of values until a two-sided EWMA (``control_charts.ewma``) leaves its limits.
 
-    ``start`` is where the average begins, in standard deviations of a value; a headstart chart is one that begins off 0.
-    Exact limits widen with time and are followed until they stand still.
+    ``start`` is where the average begins, in standard deviations of a value (off 0: a headstart). Exact limits
+    widen with time and are followed until they stand still.
 
     Raises:
         NotEstimable: settings no EWMA has, a start beyond the limits, or exact limits by Markov chain.
@@ -164,8 +164,8 @@ def _cusum_chain(drop: float, h: float, start: float, states: int) -> float:
     from scipy.special import ndtr  # late: scipy costs 0.3 s
 
     step = 2.0 * h / (2 * states - 1)
-    centres = np.arange(states) * step
-    edges = np.concatenate([[-np.inf], centres + step / 2.0])
+    centres: Vector = np.arange(states) * step
+    edges: Vector = np.concatenate([[-np.inf], centres + step / 2.0])
 
     def onward(origins: Vector) -> Matrix:
         chances: Matrix = np.diff(ndtr(edges[None, :] - origins[:, None] + drop), axis=1)
@@ -178,8 +178,8 @@ def _cusum_chain(drop: float, h: float, start: float, states: int) -> float:
 def _ewma_chain(weight: float, half: float, shift: float, start: float, states: int) -> float:
     from scipy.special import ndtr  # late: scipy costs 0.3 s
 
-    edges = np.linspace(-half, half, states + 1)
-    centres = (edges[1:] + edges[:-1]) / 2.0
+    edges: Vector = np.linspace(-half, half, states + 1)
+    centres: Vector = (edges[1:] + edges[:-1]) / 2.0
 
     def onward(origins: Vector) -> Matrix:
         arrived = (edges[None, :] - (1.0 - weight) * origins[:, None]) / weight - shift

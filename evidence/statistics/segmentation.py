@@ -60,7 +60,9 @@ def overlap(
     shared = int((truth & found).sum())
     voxel = math.prod(spacing_mm)
     if sum(sizes) == 0 and both_empty is None:
-        raise NotEstimable("Neither mask holds a voxel.", next_step="Judge absence as a detection, or agree on a value.")
+        raise NotEstimable(
+            "Neither mask holds a voxel.", next_step="Judge absence as a detection, or agree on a value."
+        )
     either = sum(sizes) - shared
     dice = 2.0 * shared / sum(sizes) if either else float(both_empty or 0.0)
     jaccard = shared / either if either else float(both_empty or 0.0)

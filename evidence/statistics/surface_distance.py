@@ -179,7 +179,9 @@ def need_one_grid(truth: Mask, found: Mask, *, spacing_mm: tuple[float, ...]) ->
         NotEstimable: different shapes, or a spacing that does not fit or is not positive.
     """
     if truth.shape != found.shape or len(spacing_mm) != truth.ndim:
-        raise NotEstimable(f"Masks of shapes {truth.shape} and {found.shape} with {len(spacing_mm)} spacings do not fit.")
+        raise NotEstimable(
+            f"Masks of shapes {truth.shape} and {found.shape} with {len(spacing_mm)} spacings do not fit."
+        )
     if not all(math.isfinite(along) and along > 0.0 for along in spacing_mm):
         raise NotEstimable(f"A spacing of {spacing_mm} mm does not exist.")
 
