@@ -58,8 +58,11 @@ def kolmogorov_smirnov(
     scaled = widest / math.sqrt(float(n) * m * (n + m))
     if alternative == "two-sided":
         p = float(drift.kolmogorov_smirnov(one, other)[1][0]) if used == "exact" else _kolmogorov_limit(scaled)
+    elif used == "exact":
+        # Ties stand where they stand: "less" is the same walk with the samples' roles exchanged, not the walk backwards.
+        p = _one_sided(*((n, m) if alternative == "greater" else (m, n)), widest, last_of_ties)
     else:
-        p = _one_sided(n, m, widest, last_of_ties) if used == "exact" else math.exp(-2.0 * scaled * scaled)
+        p = math.exp(-2.0 * scaled * scaled)
     return KolmogorovSmirnov(widest / (n * m), min(p, 1.0), alternative, used, n, m)
 
 

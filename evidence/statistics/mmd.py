@@ -111,4 +111,4 @@ def _squared_distances(vectors: Matrix) -> Matrix:
 
 def _median_distance(squared: Matrix) -> float:
     upper = squared[np.triu_indices(len(squared), k=1)]
-    return math.sqrt(float(np.median(upper)))
+    return float(np.median(np.sqrt(upper)))

@@ -164,7 +164,7 @@ def _cusum_chain(drop: float, h: float, start: float, states: int) -> float:
     from scipy.special import ndtr  # late: scipy costs 0.3 s
 
     step = 2.0 * h / (2 * states - 1)
-    centres: Vector = np.arange(states) * step
+    centres: Vector = step * np.arange(states, dtype=np.float64)
     edges: Vector = np.concatenate([[-np.inf], centres + step / 2.0])
 
     def onward(origins: Vector) -> Matrix:
