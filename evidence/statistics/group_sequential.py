@@ -147,22 +147,26 @@ def crossing(boundaries: Boundaries, *, drift: float) -> Crossing:
 
 
 def drift_for(boundaries: Boundaries, *, power: float) -> float:
-    """The drift at which the boundaries are crossed with chance ``power``.
+    """The drift at which the upper boundary is crossed with chance ``power``: to reject on the wrong side is no power.
 
     Raises:
-        NotEstimable: power not between the error rate and 1.
+        NotEstimable: power not between the error rate of that side and 1.
     """
     from scipy.optimize import brentq  # late: it costs a second
 
-    if not boundaries.alpha_spent[-1] < power < 1.0:
+    if not boundaries.alpha_spent[-1] / boundaries.sides < power < 1.0:
         raise NotEstimable(f"A power of {power} does not lie between the error rate and 1.")
     high = float(boundaries.z[-1]) + 10.0
-    return float(brentq(lambda drift: crossing(boundaries, drift=drift).power - power, 0.0, high, xtol=1e-11))
+
+    def excess(drift: float) -> float:
+        return float(crossing(boundaries, drift=drift).upper.sum()) - power
+
+    return float(brentq(excess, 0.0, high, xtol=1e-11))
 
 
 def inflation_factor(boundaries: Boundaries, *, power: float) -> float:
-    """Largest information of this plan over that of a single look of the same error rate and power, one direction
-    counted.
+    """Largest information of this plan over that of a single look of the same error rate and power (Jennison and
+    Turnbull, Group Sequential Methods, 2000, section 2.2).
 
     Raises:
         NotEstimable: as ``drift_for``.

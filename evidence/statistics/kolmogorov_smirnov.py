@@ -59,7 +59,7 @@ def kolmogorov_smirnov(
     if alternative == "two-sided":
         p = float(drift.kolmogorov_smirnov(one, other)[1][0]) if used == "exact" else _kolmogorov_limit(scaled)
     elif used == "exact":
-        # Ties stand where they stand: "less" is the same walk with the samples' roles exchanged, not the walk backwards.
+        # Ties stay where they are: "less" is the walk with the samples exchanged, not the same walk backwards.
         p = _one_sided(*((n, m) if alternative == "greater" else (m, n)), widest, last_of_ties)
     else:
         p = math.exp(-2.0 * scaled * scaled)
