@@ -25,7 +25,7 @@ def segmentations(case: Case, folder: Path) -> Values:
         return {}
     truth, found = _masks(inputs, folder)
     spacing = tuple(float(s) for s in inputs["spacing_mm"])
-    values: Values = _or_nan(lambda: _overlap(truth, found, spacing), ("dice", "jaccard"))
+    values = _overlap(truth, found, spacing)
     tolerances = _listed(_first(inputs, "tolerance_mm", "tolerances_mm", "tau_mm", default=[]))
     percentiles = sorted({*PERCENTILES, *_listed(_first(inputs, "percentile", "percentiles", default=[]))})
     for convention, measure in (
@@ -34,7 +34,10 @@ def segmentations(case: Case, folder: Path) -> Values:
     ):
         try:
             distances = measure(truth, found, spacing_mm=spacing)
-        except NotEstimable:
+        except NotEstimable:  # two empty masks, for which the packages answer so
+            names = ("asd_gt_to_pred", "asd_pred_to_gt", "assd", "masd", "nsd", "surface_dice")
+            values |= {f"{name}_{convention}": math.nan for name in names}
+            values |= {f"hd{q:g}_{convention}": math.inf for q in percentiles}
             continue
         values |= _hausdorff(distances, convention, percentiles) | _averages(distances, convention)
         values |= _within(distances, convention, tolerances)
@@ -70,7 +73,7 @@ def _mask(inputs: Values, names: tuple[str, ...]) -> NDArray[np.bool_]:
 
 
 def _overlap(truth: NDArray[np.bool_], found: NDArray[np.bool_], spacing: tuple[float, ...]) -> Values:
-    shared = segmentation.overlap(truth, found, spacing_mm=spacing)
+    shared = segmentation.overlap(truth, found, spacing_mm=spacing, both_empty=math.nan)
     return {
         "dice": shared.dice,
         "jaccard": shared.jaccard,
