@@ -81,9 +81,9 @@ def benjamini_yekutieli(p_values: ArrayLike) -> Vector:
 
 
 def fixed_sequence(p_values: ArrayLike, *, alpha: float, names: Sequence[str] = ()) -> tuple[Decision, ...]:
-    """Hypotheses tested in the pre-declared order of ``p_values`` (k,), each at the full ``alpha``, up to the first that
-    is not rejected (Maurer, Hothorn, Lehmacher 1995; Wiens, Pharm Stat 2:211, 2003). Holds the family-wise error rate
-    under any dependence, as long as the order was fixed before the data were seen.
+    """Hypotheses tested in the pre-declared order of ``p_values`` (k,), each at the full ``alpha``, up to the first
+    that is not rejected (Wiens, Pharm Stat 2:211, 2003). Holds the family-wise error rate under any dependence, as long
+    as the order was fixed before the data were seen.
 
     Raises:
         NotEstimable: an alpha outside (0, 1), names that repeat or are not one per hypothesis; as ``holm``.

@@ -122,9 +122,7 @@ def npv(counts: Confusion, *, level: float = 0.95, interval: Interval = "wilson"
     negative. At another prevalence: ``predictive_value.npv_at``.
     """
     called = counts.true_negatives + counts.false_negatives
-    return proportion(
-        counts.true_negatives, called, level=level, interval=interval, positives=counts.false_negatives
-    )
+    return proportion(counts.true_negatives, called, level=level, interval=interval, positives=counts.false_negatives)
 
 
 def youden(counts: Confusion, *, level: float = 0.95, interval: Interval = "wilson") -> Estimate:

@@ -1,9 +1,9 @@
 """Intervals of the difference of two paired proportions, δ = (b − c) / n, from the four cells (a, b, c, d).
 
-- ``tango``: score interval, the differences that the score test with a restricted nuisance rate does not reject (Tango,
-  Stat Med 17:891, 1998); near its level also in small samples.
-- ``newcombe``: square-and-add of the two Wilson intervals with the corrected φ (method 10 of Newcombe, Stat Med 17:2635,
-  1998): where ad > bc, its numerator is max(ad − bc − n/2, 0).
+- ``tango``: score interval, the differences that the score test with a restricted nuisance rate does not reject
+  (Tango, Stat Med 17:891, 1998); near its level also in small samples.
+- ``newcombe``: square-and-add of the two Wilson intervals with the corrected φ (method 10 of Newcombe, Stat Med
+  17:2635, 1998): where ad > bc, its numerator is max(ad − bc − n/2, 0).
 - ``newcombe-uncorrected``: the same with φ as it is (method 8); a rival convention under the same name.
 - ``bonett-price``: Wald after one pair is added to each discordant cell (J Educ Behav Stat 37:479, 2012).
 - ``wald``: too narrow in small samples; a rival for comparison.
@@ -88,7 +88,7 @@ def _wald(b: int, c: int, n: int, z: float) -> tuple[float, float]:
 
 
 def _newcombe(cells: Cells, z: float, *, corrected: bool) -> tuple[float, float]:
-    a, b, c, d = cells
+    a, b, c, _ = cells
     n = sum(cells)
     first, second = (a + b) / n, (a + c) / n
     first_low, first_high = score_limits(a + b, n, z=z)

@@ -1,7 +1,7 @@
 """Which threshold? Youden's, and the best one that keeps a stated sensitivity or specificity.
 
-What is read here describes the samples it was read on. A threshold that will be used is chosen on tuning data and judged
-on others: its sensitivity on the samples that chose it is too good.
+What is read here describes the samples it was read on. A threshold that will be used is chosen on tuning data and
+judged on others: its sensitivity on the samples that chose it is too good.
 """
 
 import math
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from domain.errors import NotEstimable
 from evidence.statistics import roc
-from evidence.statistics.estimate import Estimate, as_labels, as_scores, need_both_classes, normal_quantile
+from evidence.statistics.estimate import Estimate, as_labels, as_scores, normal_quantile
 
 Vector = NDArray[np.float64]
 
@@ -93,7 +93,9 @@ def interpolated_sensitivity(labels: ArrayLike, scores: ArrayLike, *, specificit
 def interpolated_specificity(labels: ArrayLike, scores: ArrayLike, *, sensitivity: float) -> float:
     """Largest specificity of the ROC curve at that sensitivity, on straight lines; as ``interpolated_sensitivity``."""
     curve = roc.curve(labels, scores)
-    return _height(1.0 - curve.true_positive_rate[::-1], 1.0 - curve.false_positive_rate[::-1], 1 - _target(sensitivity))
+    return _height(
+        1.0 - curve.true_positive_rate[::-1], 1.0 - curve.false_positive_rate[::-1], 1 - _target(sensitivity)
+    )
 
 
 def sensitivity_at_specificity(
@@ -107,8 +109,8 @@ def sensitivity_at_specificity(
 ) -> Estimate:
     """Sensitivity of ``most_sensitive_cut`` with an interval that knows the threshold was read on these samples.
 
-    A binomial interval would take the threshold as given and be too narrow (Linnet, Clin Chem 33:720, 1987; Platt,
-    Hanley, Yang, Stat Med 19:313, 2000). Here each replicate draws the threshold from its bootstrap distribution
+    A binomial interval would take the threshold as given and be too narrow (Platt, Hanley,
+    Yang, Stat Med 19:313, 2000). Here each replicate draws the threshold from its bootstrap distribution
     among the negatives, exactly, as an order statistic, then the sensitivity above it from Beta(x + ½, n − x + ½), so
     that the interval does not shrink to a point at 0 or 1; limits are percentiles. O(n log n + replicates · log n).
 
