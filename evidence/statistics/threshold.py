@@ -166,11 +166,10 @@ class _Cuts:
         midway = lower + (upper - lower) / 2.0
         midway = np.where(midway > lower, midway, upper)  # neighbouring floats have nothing between them
         threshold = np.concatenate([[np.inf], midway, [-np.inf]])
-        return cls(
-            threshold if higher_means_positive else -threshold,
-            curve.true_positive_rate,
-            1.0 - curve.false_positive_rate,
-        )
+        negatives = values.size - int(as_labels(labels, n=values.size).sum())
+        # A share of whole samples: 1 − rate would miss it by a rounding.
+        specificity = np.round((1.0 - curve.false_positive_rate) * negatives) / negatives
+        return cls(threshold if higher_means_positive else -threshold, curve.true_positive_rate, specificity)
 
     def at(self, place: int) -> Cut:
         return Cut(float(self.threshold[place]), float(self.sensitivity[place]), float(self.specificity[place]))
