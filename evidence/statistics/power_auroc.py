@@ -79,7 +79,7 @@ def auroc_variance(area: float, *, positives: float, negatives: float, model: Mo
 
     - ``obuchowski``: scores that are binormal with equal variances, 0.0099·exp(−a²/2)·((5a² + 8) + (a² + 8)/κ) /
       positives with a = 1.414·Φ⁻¹(area) and κ = negatives / positives (Obuchowski, Invest Radiol 29:238, 1994, and AJR
-      Am J Roentgenol 175:603, 2000).
+      Am J Roentgenol 175:603, 2000). Made for ratings; for continuous scores too large, near 0.9 by one half.
     - ``hanley-mcneil``: exponential scores, Q₁ = A/(2 − A), Q₂ = 2A²/(1 + A) (Radiology 143:29, 1982).
 
     Raises:

@@ -2,11 +2,13 @@
 
 import csv
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from domain.errors import DataProblem
 from evidence.statistics import likelihood_ratio as lr
 from evidence.statistics import multiplicity, predictive_value, threshold
 from evidence.statistics import operating_point as op
@@ -16,6 +18,18 @@ from evidence.statistics.estimate import Estimate
 from evidence.statistics.paired_intervals import METHODS
 
 Values = dict[str, Any]
+SHARES: dict[tuple[str, ...], Any] = {
+    ("sensitivity", "se"): op.sensitivity,
+    ("specificity", "sp"): op.specificity,
+    ("ppv",): op.ppv,
+    ("npv",): op.npv,
+    ("youden",): op.youden,
+}
+RATIOS: dict[str, Any] = {
+    "lr_pos": lr.positive_likelihood_ratio,
+    "lr_neg": lr.negative_likelihood_ratio,
+    "dor": lr.diagnostic_odds_ratio,
+}
 SENSITIVITY, SPECIFICITY = ("se_", "sens_", "sensitivity_"), ("sp_", "spec_", "specificity_")
 TARGETS = sorted({round(0.5 + i / 100, 3) for i in range(51)} | {0.925, 0.975, 0.995, 0.0, 0.1, 0.2, 0.3, 0.4})
 
@@ -84,24 +98,24 @@ def diagnostic_table(case: Values, folder: Path) -> Values:
 
 
 def described(counts: op.Confusion, inputs: Values) -> Values:
+    """Every proportion and ratio that these counts have; one without a value is left out."""
     level, half = level_of(inputs), bool(inputs.get("add_half", False))
-    found: Values = {}
-    for names, share in (
-        (("sensitivity", "se"), op.sensitivity), (("specificity", "sp"), op.specificity),
-        (("ppv", "ppv"), op.ppv), (("npv", "npv"), op.npv), (("youden", "youden"), op.youden),
-    ):  # fmt: skip
+    found: Values = {"prevalence": counts.positives / counts.n}
+    for names, share in SHARES.items():
         for interval in pr.NAMES:
-            e = share(counts, level=level, interval=interval)
-            found |= {names[0]: e.value, f"{names[1]}_{interval.replace('-', '_')}": ends(e)}
-            found[f"{names[0]}_{interval.replace('-', '_')}"] = ends(e)
-    found["youden_ci"] = found["youden_wilson"]
-    if half or min(counts.true_positives, counts.false_positives, counts.false_negatives, counts.true_negatives) > 0:
-        ratios = lr.likelihood_ratios(counts, level=level, add_half=half)
-        every = {"lr_pos": ratios.positive, "lr_neg": ratios.negative, "dor": ratios.diagnostic_odds_ratio}
-        found |= {name: e.value for name, e in every.items()} | {f"{name}_ci": ends(e) for name, e in every.items()}
+            with suppress(DataProblem):
+                e = share(counts, level=level, interval=interval)
+                kind = interval.replace("-", "_")
+                found |= {names[0]: e.value} | {f"{name}_{kind}": ends(e) for name in names}
+    for name, ratio in RATIOS.items():
+        with suppress(DataProblem):
+            e = ratio(counts, level=level, add_half=half)
+            found |= {name: e.value, f"{name}_ci": ends(e)}
+    if "youden_wilson" in found:
+        found["youden_ci"] = found["youden_wilson"]
     if (stated := first_of(inputs, "prevalence", "stated_prevalence")) is not None:
-        found |= at_prevalence(counts, stated, level)
-    return found | {"prevalence": counts.positives / counts.n}
+        found |= at_prevalence(counts, stated, level) | {"prevalence": stated}
+    return found
 
 
 def at_prevalence(counts: op.Confusion, stated: float | list[float], level: float) -> Values:

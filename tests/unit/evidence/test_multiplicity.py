@@ -1,6 +1,7 @@
 """Adjusted p-values are those of statsmodels and keep their error rates; a fixed sequence stops where it must."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def test_order_of_entry_is_kept_and_no_value_falls(name: str) -> None:
 def test_the_methods_stand_in_their_order() -> None:
     p = np.random.default_rng(3).random(20) ** 4
     order = [mp.bonferroni(p), mp.holm(p), mp.hochberg(p), mp.benjamini_hochberg(p)]
-    assert all((strict >= lenient - 1e-15).all() for strict, lenient in zip(order, order[1:], strict=False))
+    assert all((strict >= lenient - 1e-15).all() for strict, lenient in pairwise(order))
     assert (mp.benjamini_yekutieli(p) >= mp.benjamini_hochberg(p)).all()
 
 

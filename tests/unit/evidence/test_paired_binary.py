@@ -72,7 +72,7 @@ def test_intervals_are_the_published_ones(interval: Method, low: float, high: fl
 @pytest.mark.parametrize("interval", list(METHODS))
 def test_exchanging_the_tests_mirrors_the_interval(interval: Method) -> None:
     draw = np.random.default_rng(0)
-    for counts in draw.multinomial(40, [0.4, 0.1, 0.2, 0.3], size=20).tolist() + [[5, 0, 0, 5], [0, 8, 0, 0]]:
+    for counts in [*draw.multinomial(40, [0.4, 0.1, 0.2, 0.3], size=20).tolist(), [5, 0, 0, 5], [0, 8, 0, 0]]:
         table = pb.PairedTable(*counts)
         one = pb.difference(table, interval=interval)
         other = pb.difference(mirrored(table), interval=interval)

@@ -1,4 +1,4 @@
-"""Thresholds are the best of all there are, and a sensitivity at a fixed specificity knows its threshold is estimated."""
+"""Thresholds are the best of all there are; a sensitivity at a fixed specificity knows that its own is estimated."""
 
 import numpy as np
 import pytest
