@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from domain.drift import DriftedFeature
 from domain.errors import NotEstimable, TooFewSamples
 from evidence.statistics.estimate import as_scores
+from evidence.statistics.multiplicity import holm
 
 EXACT_UP_TO = (
     10_000_000  # product of window sizes; beyond it the limit distribution differs by less than anyone can see
@@ -97,16 +98,6 @@ def kolmogorov_smirnov(reference: ArrayLike, current: ArrayLike) -> tuple[Vector
     _require_rows(before, now)
     gaps = _gaps(before, now)
     return gaps.widest / (gaps.n * gaps.m), _p_values(gaps)
-
-
-def holm(p_values: ArrayLike) -> Vector:
-    """Holm's step-down adjusted p-values (k,), Scand J Stat 6:65 (1979): compare each with alpha itself."""
-    p = as_scores(p_values)
-    order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * (p.size - np.arange(p.size)))
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return adjusted
 
 
 def pooled_components(reference: ArrayLike, current: ArrayLike, *, count: int) -> tuple[Columns, Columns]:

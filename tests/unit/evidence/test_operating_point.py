@@ -106,3 +106,54 @@ def test_a_threshold_cannot_be_chosen_on_one_class_or_for_an_impossible_target()
         op.choose_threshold([1, 1], [0.1, 0.2], min_sensitivity=0.9)
     with pytest.raises(NotEstimable):
         op.choose_threshold([0, 1], [0.1, 0.2], min_sensitivity=0.0)
+
+
+def test_the_interval_of_a_proportion_can_be_chosen() -> None:
+    counts = op.Confusion(true_positives=670, false_positives=202, false_negatives=74, true_negatives=640)
+    se = op.sensitivity(counts, interval="clopper-pearson")
+    sp = op.specificity(counts, interval="clopper-pearson")
+    assert (se.low, se.high) == pytest.approx((0.876746176795711, 0.921092299583694))  # epiR 2.0.57, "exact"
+    assert (sp.low, sp.high) == pytest.approx((0.729776463203555, 0.788580324575101))
+    assert op.ppv(counts, interval="agresti-coull").method == "Agresti–Coull"
+    assert op.npv(counts, interval="jeffreys").method == "Jeffreys"
+
+
+def test_a_score_where_lower_means_positive_gives_the_counts_of_its_mirror() -> None:
+    draw = np.random.default_rng(2)
+    labels, scores = draw.integers(0, 2, 60), draw.integers(0, 9, 60)
+    assert op.confusion(labels, scores, threshold=4, higher_means_positive=False) == op.confusion(
+        labels, -scores, threshold=-4
+    )
+
+
+def test_labels_of_any_name_become_the_positive_ones() -> None:
+    assert op.labels_from(["Poor", "Good", "Poor"], positive="Poor", negative="Good").tolist() == [True, False, True]
+    assert op.labels_from([2, 1, 3], positive=3).tolist() == [False, False, True]
+
+
+def test_a_misspelt_or_third_label_is_refused() -> None:
+    with pytest.raises(OneClassOnly, match="poor"):
+        op.labels_from(["Poor", "Good"], positive="poor")
+    with pytest.raises(NotEstimable, match="Unknown"):
+        op.labels_from(["Poor", "Good", "Unknown"], positive="Poor", negative="Good")
+    with pytest.raises(TooFewSamples):
+        op.labels_from([], positive=1)
+    with pytest.raises(NotEstimable):
+        op.labels_from([[1, 0]], positive=1)
+
+
+def test_a_threshold_that_is_no_number_is_refused() -> None:
+    with pytest.raises(NotEstimable):
+        op.confusion([0, 1], [0.1, 0.2], threshold=float("nan"))
+
+
+def test_youdens_interval_is_newcombes_of_two_independent_proportions() -> None:
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
+    counts = op.Confusion(true_positives=56, false_positives=48, false_negatives=14, true_negatives=32)
+    found = op.youden(counts)
+    expected = confint_proportions_2indep(56, 70, 48, 80, method="newcomb")
+    assert found.value == pytest.approx(56 / 70 - 48 / 80)
+    assert (found.low, found.high) == pytest.approx(expected, abs=1e-12)
+    # Newcombe, Stat Med 17:873 (1998), table II, contrast 56/70 − 48/80, method 10
+    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
