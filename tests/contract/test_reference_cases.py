@@ -42,7 +42,7 @@ def numbers(value: Any) -> Iterator[float | bool]:
     elif isinstance(value, bool):
         yield value
     else:
-        yield float(WORDS[value] if value in WORDS else value)
+        yield float(WORDS.get(value, value))
 
 
 def close(expected: float | bool, found: float | bool, *, absolute: float, relative: float) -> bool:
