@@ -83,8 +83,8 @@ def upper_limit(successes: int, n: int, *, level: float = 0.95, interval: Interv
     return Estimate(successes / n, 0.0, high, level, f"{NAMES[interval]}, one-sided upper limit", n, successes)
 
 
-def score_limits(successes: int, n: int, *, z: float) -> tuple[float, float]:
-    """Wilson's two limits for the normal quantile ``z``; the counts are taken to be right."""
+def score_limits(successes: float, n: float, *, z: float) -> tuple[float, float]:
+    """Wilson's two limits for the normal quantile ``z``; the counts, effective ones too, are taken to be right."""
     return _limits(successes, n, z=z, interval="wilson")
 
 
@@ -103,7 +103,7 @@ def _one_sided_quantile(level: float) -> float:
     return NormalDist().inv_cdf(level)
 
 
-def _limits(successes: int, n: int, *, z: float, interval: Interval) -> tuple[float, float]:
+def _limits(successes: float, n: float, *, z: float, interval: Interval) -> tuple[float, float]:
     if interval == "wilson":
         low, high = _wilson(successes, n, z)
     elif interval == "agresti-coull":
@@ -114,21 +114,21 @@ def _limits(successes: int, n: int, *, z: float, interval: Interval) -> tuple[fl
     return (0.0 if successes == 0 else max(low, 0.0)), (1.0 if successes == n else min(high, 1.0))
 
 
-def _wilson(successes: int, n: int, z: float) -> tuple[float, float]:
+def _wilson(successes: float, n: float, z: float) -> tuple[float, float]:
     share = successes / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return centre - half, centre + half
 
 
-def _agresti_coull(successes: int, n: int, z: float) -> tuple[float, float]:
+def _agresti_coull(successes: float, n: float, z: float) -> tuple[float, float]:
     more = n + z * z
     centre = (successes + z * z / 2) / more
     half = z * math.sqrt(centre * (1 - centre) / more)
     return centre - half, centre + half
 
 
-def _beta(successes: int, n: int, *, tail: float, exact: bool) -> tuple[float, float]:
+def _beta(successes: float, n: float, *, tail: float, exact: bool) -> tuple[float, float]:
     from scipy.special import betaincinv  # late: scipy costs 0.3 s
 
     failures = n - successes
