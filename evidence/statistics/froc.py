@@ -21,8 +21,8 @@ class FrocStudy:
     """A fully crossed localisation study; −∞ stands for "no mark".
 
     ``lesions`` (cases,) counts lesions, ``weights`` (cases, most lesions) sum to 1 in each diseased case and are 0
-    beyond its lesions; ``non_lesion`` (tests, readers, cases, most marks) and ``lesion`` (tests, readers, cases, most lesions)
-    hold ratings.
+    beyond its lesions; ``non_lesion`` (tests, readers, cases, most marks) and ``lesion`` (tests, readers, cases, most
+    lesions) hold ratings.
     """
 
     tests: tuple[str, ...]

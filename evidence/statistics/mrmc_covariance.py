@@ -122,7 +122,7 @@ def jackknife_covariance(left_out: Array) -> Array:
     n = left_out.shape[2]
     if n < 2:
         raise NotEstimable("One case gives no variance.")
-    return _products(left_out - left_out.mean(axis=2, keepdims=True)) * ((n - 1) / n)
+    return np.asarray(_products(left_out - left_out.mean(axis=2, keepdims=True)) * ((n - 1) / n))
 
 
 def figures_of(

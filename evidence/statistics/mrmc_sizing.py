@@ -1,8 +1,8 @@
 """How many readers and cases a future study of two tests needs, from the variance components of a pilot.
 
 Hillis, Obuchowski and Berbaum, Acad Radiol 18:129 (2011): components of cases shrink with their number, those of
-readers do not, and the test's F is non-central with Hillis's degrees of freedom. For reader-averaged areas by U-statistics,
-Gallas et al., Commun Stat Theory Methods 38:2586 (2009).
+readers do not, and the test's F is non-central with Hillis's degrees of freedom. For reader-averaged areas by
+U-statistics, Gallas et al., Commun Stat Theory Methods 38:2586 (2009).
 """
 
 import math
@@ -73,14 +73,12 @@ def power(
 ) -> Power:
     """Power of the two-sided test of two tests, fully crossed.
 
-    F(1, df) with df of Hillis for random readers and cases, readers − 1 for fixed cases, cases − 1 for fixed readers.
+    F(1, df) with df of Hillis for random readers and cases, readers − 1 for fixed cases; χ²(1) for fixed readers.
 
     Raises:
         NotEstimable: fewer than 2 readers (1 if fixed) or cases, alpha outside (0, 1), an effect that is not finite, or
             components without variance.
     """
-    from scipy.stats import f, ncf
-
     fewest = 1 if factors == "fixed readers" else 2
     if readers < fewest or cases < 2 or not 0 < alpha < 1 or not math.isfinite(effect):
         raise NotEstimable(f"Power of {readers} readers, {cases} cases at {alpha} for {effect} has no value.")
@@ -91,13 +89,14 @@ def power(
     total = of_readers + alone + (0.0 if factors == "fixed cases" else shared)
     if not total > 0:
         raise NotEstimable("The pilot's variance components add up to no variance.")
-    if factors == "random readers and cases":
-        df = satterthwaite(total, of_readers + alone, readers - 1)
-    else:
-        df = float(readers - 1 if factors == "fixed cases" else cases - 1)
-    df = min(df, 1e9)
-    noncentrality, critical = effect**2 * readers / (2 * total), float(f.isf(alpha, 1, df))
-    return Power(float(ncf.sf(critical, 1, df, noncentrality)), readers, cases, noncentrality, df, critical)
+    df = {
+        "random readers and cases": satterthwaite(total, of_readers + alone, readers - 1),
+        "fixed readers": math.inf,
+        "fixed cases": float(readers - 1),
+    }[factors]
+    noncentrality = effect**2 * readers / (2 * total)
+    critical, chance = _upper_tail(noncentrality, df, alpha)
+    return Power(chance, readers, cases, noncentrality, df, critical)
 
 
 def cases_needed(
@@ -201,6 +200,17 @@ def normal_power(effect: float, variance: float, *, alpha: float = 0.05) -> floa
         raise NotEstimable(f"A test at {alpha} with variance {variance} has no power.")
     z, shift = NormalDist().inv_cdf(1 - alpha / 2), abs(effect) / math.sqrt(variance)
     return NormalDist().cdf(shift - z) + NormalDist().cdf(-shift - z)
+
+
+def _upper_tail(noncentrality: float, df: float, alpha: float) -> tuple[float, float]:
+    """Critical value of F(1, df), or of χ²(1) for df infinite, and the chance to exceed it."""
+    from scipy.stats import chi2, f, ncf, ncx2
+
+    if df > 1e8:
+        critical = float(chi2.isf(alpha, 1))
+        return critical, float(ncx2.sf(critical, 1, noncentrality))
+    critical = float(f.isf(alpha, 1, df))
+    return critical, float(ncf.sf(critical, 1, df, noncentrality))
 
 
 def _fewest(of: Callable[[int], Power], target: float, *, next_step: str) -> Power:

@@ -77,8 +77,10 @@ def reader_study(
     of_case[case[labels]] = True
     if (of_case[case] != labels).any():
         raise NotEstimable("The truth of a case differs between its readings.")
-    names = (tuple(str(name) for name in found) for found in (test_names, reader_names, case_names))
-    return ReaderStudy(*names, of_case, table, _design(~np.isnan(table)))
+    tests_read, readers_read, cases_read = (
+        tuple(str(name) for name in names) for names in (test_names, reader_names, case_names)
+    )
+    return ReaderStudy(tests_read, readers_read, cases_read, of_case, table, _design(~np.isnan(table)))
 
 
 def crossed_study(truth: ArrayLike, ratings: ArrayLike) -> ReaderStudy:

@@ -171,7 +171,7 @@ def _pairs(study: ReaderStudy, test: str, *, readers: slice = slice(None)) -> _P
     ratings, read = study.ratings[row, readers], study.read[row, readers]
     positives, negatives = ratings[:, study.truth], ratings[:, ~study.truth]
     exists = read[:, study.truth, None] & read[:, None, ~study.truth]
-    if not exists.any(axis=(1, 2))[read.any(axis=1)].all():
+    if (read.any(axis=1) & ~np.asarray(exists.any(axis=(1, 2)))).any():
         raise NotEstimable("A reader read no pair of a positive and a negative case.")
     gap = np.nan_to_num(positives[:, :, None] - negatives[:, None, :])
     return _Pairs(np.where(exists, (np.sign(gap) + 1) / 2, 0.0), exists.astype(np.float64))
