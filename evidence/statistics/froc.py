@@ -100,15 +100,7 @@ def froc_study(
         raise NotEstimable("A case is listed twice.")
     if (counts > 0).all() or (counts == 0).all():
         raise OneClassOnly("A localisation study needs cases with and without lesions.")
-    ratings, numbers = as_scores(marks.ratings), np.asarray(marks.lesions)
-    if ratings.size == 0:
-        raise TooFewSamples("There are no marks.")
-    marked = np.asarray(marks.cases)
-    case = np.minimum(np.searchsorted(names, marked), names.size - 1)
-    if (names[case] != marked).any():
-        raise NotEstimable("A mark lies on a case that is not listed.")
-    if not np.isin(numbers, np.arange(counts.max() + 1)).all() or (numbers > counts[case]).any():
-        raise NotEstimable("A mark names a lesion that its case does not have.")
+    case, numbers, ratings = _placed(marks, names, counts)
     test_names, test = np.unique(np.asarray(marks.tests), return_inverse=True)
     reader_names, reader = np.unique(np.asarray(marks.readers), return_inverse=True)
     shape = (test_names.size, reader_names.size, names.size)
@@ -116,7 +108,7 @@ def froc_study(
     table = None if weights is None else np.asarray(weights, dtype=np.float64)[order]
     on_lesion = numbers > 0
     lesion = np.full((*shape, int(counts.max())), -np.inf)
-    place = (*np.unravel_index(flat[on_lesion], shape), numbers[on_lesion].astype(np.int64) - 1)
+    place = (*np.unravel_index(flat[on_lesion], shape), numbers[on_lesion] - 1)
     np.maximum.at(lesion, place, ratings[on_lesion])
     return FrocStudy(
         tests=tuple(str(name) for name in test_names),
@@ -127,6 +119,22 @@ def froc_study(
         non_lesion=_padded(flat[~on_lesion], ratings[~on_lesion], shape),
         lesion=lesion,
     )
+
+
+def _placed(
+    marks: Marks, names: NDArray[np.generic], counts: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
+    """Row of the case, number of the lesion and rating of each mark (n,); ``names`` are sorted."""
+    ratings, numbers = as_scores(marks.ratings), np.asarray(marks.lesions)
+    if ratings.size == 0:
+        raise TooFewSamples("There are no marks.")
+    marked = np.asarray(marks.cases)
+    case = np.minimum(np.searchsorted(names, marked), names.size - 1)
+    if (names[case] != marked).any():
+        raise NotEstimable("A mark lies on a case that is not listed.")
+    if not np.isin(numbers, np.arange(counts.max() + 1)).all() or (numbers > counts[case]).any():
+        raise NotEstimable("A mark names a lesion that its case does not have.")
+    return case, numbers.astype(np.int64), ratings
 
 
 def _counts(lesions: NDArray[np.generic], *, n: int) -> NDArray[np.int64]:

@@ -210,7 +210,8 @@ def _upper_tail(noncentrality: float, df: float, alpha: float) -> tuple[float, f
         critical = float(chi2.isf(alpha, 1))
         return critical, float(ncx2.sf(critical, 1, noncentrality))
     critical = float(f.isf(alpha, 1, df))
-    return critical, float(ncf.sf(critical, 1, df, noncentrality))
+    # scipy 1.x gives a negative probability at non-centrality 0 itself.
+    return critical, float(ncf.sf(critical, 1, df, max(noncentrality, 1e-12)))
 
 
 def _fewest(of: Callable[[int], Power], target: float, *, next_step: str) -> Power:
