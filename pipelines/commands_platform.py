@@ -74,7 +74,8 @@ def monitor(
     from pipelines.monitoring_flow import compare_windows
 
     get_task(task)  # refuses a name that is none
-    for line in facts.of_monitoring(compare_windows(task, sites=tuple(site or ()))):
+    found = compare_windows(task, sites=tuple(site or ()))
+    for line in facts.of_monitoring(found.record, report=found.report):
         typer.echo(line)
 
 

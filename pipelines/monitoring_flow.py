@@ -36,7 +36,8 @@ def monitor(task: str, sites: list[str]) -> Watch:
 def watch(task: str) -> "State[Watch]":
     """As ``monitor`` over every site, on a schedule: that there is nothing to compare yet is no failure."""
     try:
-        return Completed(message="; ".join(facts.of_monitoring(compare_windows(task, sites=()))))
+        found = compare_windows(task, sites=())
+        return Completed(message="; ".join(facts.of_monitoring(found.record, report=found.report)))
     except (ModelUnavailable, TooFewSamples) as nothing_yet:
         return Completed(name="NothingToCompare", message=str(nothing_yet))
 

@@ -1,4 +1,4 @@
-"""The steps of the main job as one table: step, result, seconds; and what a fresh run takes in all."""
+"""The steps of the main job as one table: step, result, seconds; and what it takes with the installation."""
 
 import json
 import time
@@ -56,7 +56,7 @@ def print_table(console: Console, steps: Steps, *, title: str) -> None:
 
 
 def durations(main_job_s: float, *, environment: Path) -> tuple[str, str]:
-    """The main job's seconds, and those of a fresh run, which installs the environment first.
+    """The main job's seconds, and with those of the installation before it: on a fresh home, those of a fresh run.
 
     ``scripts/environment.py`` leaves its seconds in the environment it made; another one is not timed.
     """
@@ -65,5 +65,5 @@ def durations(main_job_s: float, *, environment: Path) -> tuple[str, str]:
     if not stamp.is_file():
         return main_job, "How long the installation took is not known: `make` did not make this environment."
     installation_s: int = json.loads(stamp.read_text())["seconds"]
-    fresh_s = round(main_job_s) + installation_s
-    return main_job, f"With the installation, {installation_s} s once, a fresh run takes {fresh_s} s."
+    in_all_s = round(main_job_s) + installation_s
+    return main_job, f"With the installation before it, {installation_s} s once, that makes {in_all_s} s."

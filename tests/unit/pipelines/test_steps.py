@@ -24,11 +24,11 @@ def test_the_table_has_each_step_and_a_total_that_counts_the_time_between_them()
     assert sum(step.seconds for step in steps.finished) < 0.1 < steps.seconds
 
 
-def test_a_fresh_run_is_the_main_job_and_the_installation(tmp_path: Path) -> None:
+def test_the_installations_seconds_are_added_to_the_main_jobs(tmp_path: Path) -> None:
     (tmp_path / "installed.json").write_text(json.dumps({"digest": "-", "seconds": 165}))
     assert durations(213.4, environment=tmp_path) == (
         "The main job took 213 s.",
-        "With the installation, 165 s once, a fresh run takes 378 s.",
+        "With the installation before it, 165 s once, that makes 378 s.",
     )
 
 
