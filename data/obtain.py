@@ -45,11 +45,20 @@ def obtain(source: Source, *, mirror: Path | None, raw: Path) -> str:
             return distribution.name
     raise DistributionMissing(
         f"The files of {source.name} are not here.",
-        next_step=(
-            f"Set FIDUCIAL_DATA_MIRROR to a folder with {source.name}/{_example(source)}, or run "
-            f"`fiducial data fetch {source.name}`, or use the phantom: `--source phantom_chest`."
-        ),
+        next_step=f"{how_to_get(source)}, or use the phantom: `--source phantom_chest`.",
     )
+
+
+def how_to_get(source: Source) -> str:
+    """The ways to a real source's files; fetching is named only where it can work, with what it needs."""
+    publisher = f" (publisher: {source.card.homepage})" if source.card.homepage else ""
+    ways = f"Put {_example(source)} into {source.name}/ of the folder that FIDUCIAL_DATA_MIRROR names{publisher}"
+    original = _with_address(source)
+    if original is None:
+        return ways
+    unrecorded = [f" --sha256 {file.name}=DIGEST" for file in original.files if file.sha256 is None]
+    proof = " with the digest that the publisher states" if unrecorded else ""
+    return f"{ways}, or run `fiducial data fetch {source.name}{''.join(unrecorded)}`{proof}"
 
 
 def _is_outdated(source: Source, *, raw: Path) -> bool:
@@ -106,13 +115,17 @@ def fetch(source: Source, *, raw: Path, progress: Progress, digests: Mapping[str
 
 
 def _published(source: Source) -> Distribution:
-    for distribution in source.card.distributions:
-        if distribution.files and all(file.url is not None for file in distribution.files):
-            return distribution
-    raise DistributionMissing(
-        f"{source.name} has no public address to fetch from.",
-        next_step=f"Set FIDUCIAL_DATA_MIRROR to a folder with {source.name}/{_example(source)}, or use the phantom.",
-    )
+    original = _with_address(source)
+    if original is None:
+        raise DistributionMissing(
+            f"{source.name} has no public address to fetch from.", next_step=f"{how_to_get(source)}, or use a phantom."
+        )
+    return original
+
+
+def _with_address(source: Source) -> Distribution | None:
+    published = (one for one in source.card.distributions if one.files and all(file.url for file in one.files))
+    return next(published, None)
 
 
 def _expected(file: File, *, given: Mapping[str, Sha256], source: Source) -> Sha256:

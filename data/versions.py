@@ -15,7 +15,7 @@ from data.archives import read_at
 from data.obtain import file_digest
 from data.prepare import SAMPLES, SHARDS, VERSION, counts_of
 from domain.dataset import DatasetVersion, Sample
-from domain.errors import DataProblem, DigestMismatch, DistributionMissing, FiducialError, Unavailable
+from domain.errors import DataProblem, DigestMismatch, DistributionMissing, FiducialError, NotFound, Unavailable
 from domain.identifiers import sha256_of
 from infra.environment import NO_TELEMETRY
 
@@ -75,6 +75,7 @@ class Workspace:
         """Run one stage when it is stale; True when it ran, False when its results were reused.
 
         Raises:
+            NotFound: there is no working copy yet.
             FiducialError: the stage failed; the class is the branch of the error tree that its exit code names.
         """
         arguments = ["repro", "--single-item", *(["--force"] if force else []), stage]
@@ -111,6 +112,8 @@ class Workspace:
     def _run(
         self, arguments: list[str] | tuple[str, ...], *, environment: Mapping[str, str], show: Callable[[str], None]
     ) -> tuple[int, list[str]]:
+        if not self.root.is_dir():
+            raise NotFound(f"There is no working copy at {self.root}.", next_step="Run `fiducial train` to make it.")
         # Stages say `python`: that must be ours. The switches keep DVC from calling home, whoever the caller is.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         ours = {"PATH": path, **NO_TELEMETRY}

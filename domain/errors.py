@@ -12,6 +12,7 @@ A message says what, where and what next, and never carries a patient's data. ``
 the ``type`` of a problem document (RFC 9457) and is listed in ``docs/errors.md``.
 """
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 
@@ -74,6 +75,12 @@ class InvalidField(BadInput):
     """A form field or argument is missing or out of range."""
 
     code = "invalid-field"
+
+
+class InvalidSetting(BadInput):
+    """A FIDUCIAL_* variable has a value it does not take."""
+
+    code = "invalid-setting"
 
 
 class WrongContentType(BadInput):
@@ -241,3 +248,15 @@ class Overloaded(Unavailable):
     """The queue is full; the caller should come back."""
 
     code = "overloaded"
+
+
+def all_errors(root: type[FiducialError] = FiducialError) -> Iterator[type[FiducialError]]:
+    """Every error class of the tree, parents first; subclasses that other packages define are part of it."""
+    yield root
+    for child in root.__subclasses__():
+        yield from all_errors(child)
+
+
+def error_with_code(code: str) -> type[FiducialError] | None:
+    """The class of that stable code, if this program knows it."""
+    return next((known for known in all_errors() if known.code == code), None)

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
+from domain.errors import InvalidSetting
 from domain.identifiers import DEFAULT_TENANT, Tenant
 from domain.level import LEVELS, Authentication, Database, Level, LevelName
 
@@ -53,6 +56,26 @@ class Settings(BaseSettings):
     threads: int = Field(1, description="Threads of numerical libraries in each process.", gt=0)
     log_level: str = Field("INFO", description="Least severe log line written.", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
+    @classmethod
+    def from_environment(cls) -> "Settings":
+        """The settings of this process.
+
+        Raises:
+            InvalidSetting: a variable has a value it does not take; the message never quotes it, for it may be secret.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            wrong = "; ".join(f"{_variable(one['loc'][0])}: {_rule(one['msg'])}" for one in error.errors())
+        raise InvalidSetting(f"{wrong}.", next_step="docs/settings.md lists every setting; unset it for its default.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_one_we_speak_to(cls, url: str | None) -> str | None:
+        if url is not None and not _names_a_database(url):
+            raise ValueError("it takes sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME")
+        return url
+
     @property
     def limits_of_level(self) -> Level:
         """The level's row of the table."""
@@ -97,3 +120,20 @@ class Settings(BaseSettings):
     def secrets(self) -> Path:
         """Folder of the secrets."""
         return self.home / "secrets"
+
+
+def _names_a_database(url: str) -> bool:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # ValueError: the port is no number
+        return False
+    return parsed.drivername == "postgresql+psycopg" or (parsed.drivername == "sqlite" and bool(parsed.database))
+
+
+def _variable(field: object) -> str:
+    return f"FIDUCIAL_{str(field).upper()}"
+
+
+def _rule(message: str) -> str:
+    rule = message.removeprefix("Value error, ")
+    return rule[:1].lower() + rule[1:]

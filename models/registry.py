@@ -58,6 +58,12 @@ def set_alias(tracking: Tracking, *, task: str, alias: Alias, version: int) -> N
         ) from error
 
 
+def remove_alias(tracking: Tracking, *, task: str, alias: Alias) -> None:
+    """Take an alias away; harmless when no version has it."""
+    if version_with(tracking, task=task, alias=alias) is not None:
+        tracking.client.delete_registered_model_alias(task, alias)
+
+
 def version_with(tracking: Tracking, *, task: str, alias: Alias) -> int | None:
     """The version an alias points at, or ``None``."""
     try:

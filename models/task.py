@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, SerializeAsAny, model_validator
 
 from domain.acceptance import AcceptanceCriterion
 from domain.codes import CodedConcept
+from domain.errors import NotFound
 from domain.intended_use import IntendedUse
 from domain.preprocessing import Preprocessing
 
@@ -88,9 +89,19 @@ class Task(BaseModel):
             raise ValueError(f"presets missing: {', '.join(sorted(missing))}")
         return self
 
+    def preset(self, name: str) -> Preset:
+        """The preset of that name.
+
+        Raises:
+            NotFound: the task has none.
+        """
+        if name not in self.presets:
+            raise NotFound(f"{self.name} has no preset {name!r}.", next_step=f"Known: {', '.join(self.presets)}.")
+        return self.presets[name]
+
     def parameters(self, preset: str) -> dict[str, Any]:
         """Everything that decides what a training does, as flat text for a tracked run."""
-        chosen = self.presets[preset]
+        chosen = self.preset(preset)
         parts: dict[str, Spec | Preprocessing] = {
             "preprocessing": chosen.preprocessing,
             "network": chosen.network,

@@ -48,7 +48,7 @@ class Job(BaseModel):
     @property
     def preset(self) -> Preset:
         """How much computing it may spend."""
-        return self.task.presets[self.preset_name]
+        return self.task.preset(self.preset_name)
 
     @property
     def variant(self) -> str:

@@ -44,6 +44,12 @@ def write(
     (out / DATA).write_text(text + "\n", encoding="utf-8")
 
 
+def introduce(page: Path, section: str) -> None:
+    """Put a piece of HTML above everything Evidently shows on its page."""
+    head, body, rest = page.read_text(encoding="utf-8").partition("<body>")
+    page.write_text(f"{head}{body}{section}{rest}", encoding="utf-8")
+
+
 def holm_threshold(features: tuple[DriftedFeature, ...], *, alpha: float) -> float:
     """The bound on the unadjusted p-value at which Holm's procedure stopped: alpha over the columns not rejected."""
     kept = sum(not feature.drifted for feature in features)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.obtain import RECEIPT
+from data.obtain import RECEIPT, how_to_get
 from data.source import Source
 from data.sources import get_source
-from domain.errors import DistributionMissing
+from domain.errors import DistributionMissing, Refused
 from models.tasks import get_task
 from pipelines import working_copy
 from pipelines.wiring import PROJECT, Offline
@@ -28,23 +28,39 @@ def choose(task_name: str, *, requested: str, preset: str, mirror: Path | None, 
 
     Raises:
         UnknownTask, UnknownSource: no such file.
+        NotFound: the task has no such preset.
+        Refused: the requested source is for external validation.
         DistributionMissing: the requested source is real and its files are not here.
     """
     task = get_task(task_name)
+    task.preset(preset)
     real = (task.source, *task.external_sources)
     missing = [name for name in real if not is_here(get_source(name), mirror=mirror, raw=raw)]
     source = requested or (task.substitute if missing else task.source)
+    require_trainable(get_source(source))
     synthetic = get_source(source).card.synthetic
     if missing and not synthetic:
         raise DistributionMissing(
             f"The files of {' and '.join(missing)} are not here.",
-            next_step="Set FIDUCIAL_DATA_MIRROR to a folder that holds a folder of that name, "
-            f"or run `fiducial data fetch {missing[0]}`, or use the phantom: --source {task.substitute}.",
+            next_step=f"{'. '.join(how_to_get(get_source(name)) for name in missing)}. "
+            f"Or use the phantom: --source {task.substitute}.",
         )
     external = task.substitute_externals if synthetic else task.external_sources
     kind = "synthetic films, clearly not patients" if synthetic else "real films"
     note = f"{source} ({kind}); another hospital: {', '.join(external)}"
     return Choice(task_name, source, external, preset, note)
+
+
+def require_trainable(source: Source) -> None:
+    """Do nothing for a source to learn from.
+
+    Raises:
+        Refused: it is an external set, which is never trained on.
+    """
+    if source.card.use == "external":
+        raise Refused(
+            f"{source.name} is an external set and never trained on.", next_step="Train on one for development."
+        )
 
 
 def choose_here(task_name: str, *, requested: str, preset: str, root: Offline) -> Choice:

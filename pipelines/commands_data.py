@@ -77,8 +77,10 @@ def prepare_source(source: SourceName) -> None:
 @app.command()
 def verify(source: SourceName) -> None:
     """Hash every byte of a prepared dataset version again and compare."""
+    from data.sources import get_source
     from pipelines.wiring import offline
 
+    get_source(source)
     _print_version(offline().store("prepared", source))
 
 

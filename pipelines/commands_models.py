@@ -31,9 +31,10 @@ def train(
 def validate(task: TaskName = _TASK) -> None:
     """Validate what was trained on its held-out test set; print the figures and where the reports are."""
     from pipelines import facts
-    from pipelines.results import read_reports
+    from pipelines.results import read_reports, read_trained
     from pipelines.wiring import offline
 
+    read_trained(task)  # refuses an unknown task, or one without a model, before DVC does in its own words
     offline().reproduce(f"validate@{task}")
     reports = read_reports(task)
     for line in facts.of_validation(reports):

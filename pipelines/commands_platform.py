@@ -69,10 +69,13 @@ def monitor(
     site: Annotated[list[str] | None, typer.Option(help="Only films of these sites; default: all.")] = None,
 ) -> None:
     """Compare the films answered so far with the champion's test set; write the drift report."""
+    from models.tasks import get_task
     from pipelines import facts
     from pipelines.monitoring_flow import compare_windows
 
-    for line in facts.of_monitoring(compare_windows(task, sites=tuple(site or ()))):
+    get_task(task)  # refuses a name that is none
+    found = compare_windows(task, sites=tuple(site or ()))
+    for line in facts.of_monitoring(found.record, report=found.report):
         typer.echo(line)
 
 

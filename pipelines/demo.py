@@ -1,13 +1,15 @@
 """The main job with its servers around it, its table, and the addresses."""
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 
 from pipelines import servers
 from pipelines.choice import Choice, choose_here, put_in_copy
 from pipelines.processes import processes
-from pipelines.steps import Steps, print_table
+from pipelines.steps import Steps, durations, print_table
 from pipelines.wiring import Offline, offline
 
 
@@ -24,16 +26,18 @@ class Request:
 def run(request: Request, *, keep_serving: bool) -> None:
     """Start the servers, run the main job, print its table and the addresses; serve on until Ctrl-C when asked."""
     console = Console()
+    steps = Steps(announce=lambda line: console.print(line, style="dim"))
     root = servers.with_free_ports(offline())
     choice = choose_here(request.task, requested=request.source, preset=request.preset, root=root)
     sign_in = servers.password_line(root)
     with processes(logs=root.home / "logs", environment=root.environment) as running:
-        steps = Steps(announce=lambda line: console.print(line, style="dim"))
         with steps.step("servers") as results:
             servers.start_all(running, root)
             results.append("MLflow, Prefect and the online platform answer")
         _main_job(choice, request.approver, steps)
         print_table(console, steps, title=f"{request.task}: from images to a served, traced, monitored prediction")
+        for line in durations(steps.seconds, environment=Path(sys.prefix)):
+            console.print(line, highlight=False, soft_wrap=True)
         _print_addresses(console, root, sign_in=sign_in, serving=keep_serving)
         if keep_serving:
             servers.serve_until_stopped(running, announce=console.print)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from data.obtain import how_to_get
 from data.sources import get_source, list_sources
 from domain.errors import FiducialError
 from pipelines import working_copy
@@ -46,14 +47,13 @@ def examine(root: Offline) -> Iterator[Finding]:
     raw = root.store("raw")
     for name in list_sources():
         here = is_here(get_source(name), mirror=root.settings.data_mirror, raw=raw)
-        remedy = f"Set FIDUCIAL_DATA_MIRROR, or `fiducial data fetch {name}`; without it the phantom is used."
+        remedy = f"{how_to_get(get_source(name))}; without it the phantom is used."
         yield Finding(f"films of {name}", here, remedy, required=False)
     url = f"http://{root.settings.host}:{root.settings.api_port}"
     yield Finding(f"facade at {url}", _answers(f"{url}/healthz"), "Start it: fiducial serve.", required=False)
 
 
 def _home(home: Path) -> Finding:
-    home.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(home).free
     return Finding(f"{free / 2**30:.0f} GiB free at {home}", free >= _FREE_BYTES, "Free 5 GiB, or set FIDUCIAL_HOME.")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from domain.errors import FiducialError, NotFound, Refused, Unavailable
+from domain.errors import BadInput, FiducialError, NotFound, Refused, Unavailable, error_with_code
 
 _ANSWER_WITHIN_S = 60
 
@@ -42,7 +42,7 @@ class Facade:
         """A resource as JSON.
 
         Raises:
-            NotFound, Refused, Unavailable, FiducialError: by the status of the problem document.
+            FiducialError: of the class that the problem document's code names.
         """
         found: dict[str, Any] = self._request("GET", path).json()
         return found
@@ -81,5 +81,14 @@ def connect(url: str, *, user: str, password: str, with_token: bool) -> Iterator
 def _error_of(answer: httpx.Response) -> FiducialError:
     problem = answer.json() if "json" in answer.headers.get("Content-Type", "") else {}
     what = problem.get("detail") or problem.get("title") or f"The facade answers {answer.status_code}."
-    kinds: dict[int, type[FiducialError]] = {401: Refused, 403: Refused, 404: NotFound, 503: Unavailable}
-    return kinds.get(answer.status_code, FiducialError)(what)
+    kind = error_with_code(problem.get("code", "")) or _branch_of(answer.status_code)
+    return kind(what, next_step=problem.get("next_step", ""))
+
+
+def _branch_of(status: int) -> type[FiducialError]:
+    """For a code we do not know, from another release or from a proxy in between."""
+    known: dict[int, type[FiducialError]] = {
+        401: Refused, 403: Refused, 404: NotFound, 409: Refused, 429: Unavailable, 502: Unavailable, 503: Unavailable,
+        504: Unavailable,
+    }  # fmt: skip
+    return known.get(status, BadInput if status < 500 else FiducialError)

@@ -1,6 +1,7 @@
 """Results in a line each, every number with its interval, n, split and versions."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from domain.acceptance import MetricValue
@@ -10,7 +11,7 @@ from evidence.lineage import VerifiedLink
 if TYPE_CHECKING:
     from evidence.record import ValidationReport
     from models.checkpoints import TrainedModel
-    from pipelines.monitoring_flow import Watch
+    from monitoring.record import DriftRecord
     from pipelines.promotion import Promotion
 
 _SHOWN = ("auroc", "sensitivity", "specificity")
@@ -103,20 +104,20 @@ def of_trace(links: Sequence[VerifiedLink]) -> list[str]:
     return [f"{good} of {len(links)} links read and hashed again, {size / 1e6:.1f} MB: {kinds}"]
 
 
-def of_monitoring(watch: "Watch") -> list[str]:
+def of_monitoring(found: "DriftRecord", *, report: Path) -> list[str]:
     """What was found, on which windows, and how often such a comparison errs."""
-    drifted = [feature.feature for feature in watch.data.features if feature.drifted]
-    where = f"sites {', '.join(watch.sites)}" if watch.sites else "all sites"
-    alarms = watch.false_alarms
+    drifted = [feature.feature for feature in found.data.features if feature.drifted]
+    where = f"sites {', '.join(found.sites)}" if found.sites else "all sites"
+    alarms = found.false_alarms
     return [
-        f"data drift {'FOUND' if watch.data.drifted else 'not found'} at {where}: {len(drifted)} of "
-        f"{len(watch.data.features)} features ({watch.data.test}, α = {watch.data.alpha:g}, current n = "
-        f"{watch.data.n_current}, reference n = {watch.data.n_reference}, {watch.dataset_version}, "
-        f"{watch.model_version})",
-        f"prediction drift {'FOUND' if watch.predictions.drifted else 'not found'}",
+        f"data drift {'FOUND' if found.data.drifted else 'not found'} at {where}: {len(drifted)} of "
+        f"{len(found.data.features)} features ({found.data.test}, α = {found.data.alpha:g}, current n = "
+        f"{found.data.n_current}, reference n = {found.data.n_reference}, {found.dataset_version}, "
+        f"{found.model_version})",
+        f"prediction drift {'FOUND' if found.predictions.drifted else 'not found'}",
         f"false alarms on same-distribution windows: {alarms.value:.1%} ({alarms.level:.0%} CI {alarms.low:.1%}–"
         f"{alarms.high:.1%}, {alarms.n} resamples)",
-        f"report: {watch.report}",
+        f"report: {report}",
     ]
 
 

@@ -41,4 +41,5 @@ def lifecycle(choice: Choice, *, approver: str, steps: Steps) -> None:
         results += facts.of_trace(links)
     with steps.step("monitoring") as results:
         sites = serving_steps.send_external_films(choice)
-        results += facts.of_monitoring(monitor(choice.task, sites=sites))
+        watch = monitor(choice.task, sites=sites)
+        results += facts.of_monitoring(watch.record, report=watch.report)

@@ -2,6 +2,10 @@
 
 The networks and the baseline each become a registered version. The first network becomes champion when it meets every
 criterion of its task; another network that meets them is a challenger for a share of patients; the rest are shadows.
+
+The traffic policy decides who serves; MLflow's aliases say the same and are written after it. Before the first policy
+nobody serves, so the candidate is named challenger while it is judged, and stays that when it is refused. Under a
+policy the aliases are the policy's, and a candidate gets none until it has met its criteria.
 """
 
 from dataclasses import dataclass
@@ -102,12 +106,14 @@ def put_in_force(task: str, *, approver: str, root: Offline) -> Promotion:
     """Register, judge, package and record every variant, and change the traffic; MLflow's aliases follow.
 
     Raises:
-        CriteriaNotMet: the first network misses a criterion; it stays registered, and traffic stays as it is.
+        CriteriaNotMet: the first network misses a criterion; it stays registered. Traffic stays as it is, and so do the
+            aliases, but that without any traffic the candidate is the challenger.
     """
     found = candidates(task, approver=approver, root=root)
-    registry.set_alias(root.tracking, task=task, alias="challenger", version=found[0].version)
     with root.database.unit_of_work(root.tenant, read_only=True) as work:
         before = work.traffic.current(task)
+    if before is None:
+        registry.set_alias(root.tracking, task=task, alias="challenger", version=found[0].version)
     wanted = choose_policy(task, found, policy_version=before.policy_version + 1 if before else 1)
     packaged = [package(task, candidate, approver=approver, root=root) for candidate in found]
     policy = _unchanged(before, wanted) or wanted
@@ -117,10 +123,16 @@ def put_in_force(task: str, *, approver: str, root: Offline) -> Promotion:
         if policy is wanted:
             work.traffic.change(policy, by=approver, why="met its task's acceptance criteria", at=datetime.now(UTC))
             _audit(work, policy, approver=approver)
-    registry.set_alias(root.tracking, task=task, alias="champion", version=policy.champion)
-    for challenger in policy.challengers:
-        registry.set_alias(root.tracking, task=task, alias="challenger", version=challenger.version)
+    _write_aliases(policy, root)
     return Promotion(policy, tuple(bento.manifest for bento in packaged), approver)
+
+
+def _write_aliases(policy: TrafficPolicy, root: Offline) -> None:
+    registry.set_alias(root.tracking, task=policy.task, alias="champion", version=policy.champion)
+    if not policy.challengers:
+        registry.remove_alias(root.tracking, task=policy.task, alias="challenger")
+    for challenger in policy.challengers:
+        registry.set_alias(root.tracking, task=policy.task, alias="challenger", version=challenger.version)
 
 
 def _unchanged(before: TrafficPolicy | None, wanted: TrafficPolicy) -> TrafficPolicy | None:

@@ -9,6 +9,7 @@ from data import obtain, prepare
 from data.sources import get_source
 from domain.errors import FiducialError
 from pipelines import working_copy
+from pipelines.choice import require_trainable
 from pipelines.wiring import STORE, offline
 
 
@@ -51,6 +52,7 @@ def _train(chosen: argparse.Namespace) -> None:
     from models.tasks import get_task
     from models.training import train_task
 
+    require_trainable(get_source(chosen.source))
     code = working_copy.recorded_code_version(Path.cwd())
     train_task(
         get_task(chosen.task),

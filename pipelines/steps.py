@@ -1,9 +1,11 @@
-"""The steps of the main job as one table: step, result, seconds."""
+"""The steps of the main job as one table: step, result, seconds; and what it takes with the installation."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -24,6 +26,7 @@ class Steps:
 
     announce: Callable[[str], None]
     finished: list[Step] = field(default_factory=list)
+    _began: float = field(default_factory=time.perf_counter)
 
     @contextmanager
     def step(self, name: str) -> Iterator[list[str]]:
@@ -36,8 +39,8 @@ class Steps:
 
     @property
     def seconds(self) -> float:
-        """Total of all steps."""
-        return sum(step.seconds for step in self.finished)
+        """Since this was made: what lies between the steps counts too."""
+        return time.perf_counter() - self._began
 
 
 def print_table(console: Console, steps: Steps, *, title: str) -> None:
@@ -50,3 +53,17 @@ def print_table(console: Console, steps: Steps, *, title: str) -> None:
         table.add_row(step.name, "\n".join(step.results), f"{step.seconds:.1f}")
     table.add_row("total", "", f"{steps.seconds:.1f}", style="bold")
     console.print(table)
+
+
+def durations(main_job_s: float, *, environment: Path) -> tuple[str, str]:
+    """The main job's seconds, and with those of the installation before it: on a fresh home, those of a fresh run.
+
+    ``scripts/environment.py`` leaves its seconds in the environment it made; another one is not timed.
+    """
+    main_job = f"The main job took {main_job_s:.0f} s."
+    stamp = environment / "installed.json"
+    if not stamp.is_file():
+        return main_job, "How long the installation took is not known: `make` did not make this environment."
+    installation_s: int = json.loads(stamp.read_text())["seconds"]
+    in_all_s = round(main_job_s) + installation_s
+    return main_job, f"With the installation before it, {installation_s} s once, that makes {in_all_s} s."

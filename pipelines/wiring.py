@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.versions import Workspace
+from domain.errors import InvalidSetting
 from domain.identifiers import Tenant
 from infra.db.session import Database
 from infra.environment import process_environment
@@ -35,8 +36,20 @@ class Offline:
 
     @cached_property
     def home(self) -> Path:
-        """The platform's home, absolute: stages run in another folder."""
-        return self.settings.home.resolve()
+        """The platform's home, absolute: stages run in another folder. It is made when it is not there.
+
+        Raises:
+            InvalidSetting: there can be no folder at that place.
+        """
+        home = self.settings.home.resolve()
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidSetting(
+                f"FIDUCIAL_HOME: {home} cannot be made ({error.strerror}).",
+                next_step="Set it to a folder you may write.",
+            ) from error
+        return home
 
     @property
     def copy(self) -> Path:
@@ -60,7 +73,6 @@ class Offline:
     @cached_property
     def database(self) -> Database:
         """The platform's database, migrated."""
-        self.home.mkdir(parents=True, exist_ok=True)
         database = Database(self.settings.database)
         database.migrate()
         return database
@@ -94,7 +106,7 @@ class Offline:
 @lru_cache(maxsize=1)
 def offline() -> Offline:
     """The parts for this process, from the settings in its environment."""
-    root = Offline(Settings())
+    root = Offline(Settings.from_environment())
     os.environ.update(root.environment)  # before a vendor's library is imported: they read theirs then
     return root
 

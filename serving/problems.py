@@ -1,6 +1,6 @@
 """Problem documents (RFC 9457): the one table from error class to HTTP status, read by facade and gateway alike."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from domain import errors
@@ -63,14 +63,7 @@ def problem(error: errors.FiducialError, **members: Any) -> dict[str, Any]:
     }
 
 
-def all_errors(root: type[errors.FiducialError] = errors.FiducialError) -> Iterator[type[errors.FiducialError]]:
-    """Every error class of the tree, parents first."""
-    yield root
-    for child in root.__subclasses__():
-        yield from all_errors(child)
-
-
 def error_from(document: Mapping[str, Any]) -> errors.FiducialError:
     """The error a problem document tells of; one we do not know counts as Unavailable."""
-    kind = next((known for known in all_errors() if known.code == document.get("code")), errors.Unavailable)
+    kind = errors.error_with_code(str(document.get("code"))) or errors.Unavailable
     return kind(str(document.get("detail", kind.__doc__)), next_step=str(document.get("next_step", "")))

@@ -1,5 +1,6 @@
 """The database and its unit of work: one tenant, one transaction, the only commit."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,13 +60,17 @@ class Database:
         return self._engine
 
     def migrate(self) -> None:
-        """Brings the tables to the newest revision; safe when several processes start at once."""
-        if self._engine.dialect.name == "sqlite":
-            _use_write_ahead_log(self._engine)
+        """Brings the tables to the newest revision; safe when several processes start at once.
+
+        Raises:
+            Unavailable: the database does not answer, or the file is none.
+        """
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
         config.attributes.update(engine=self._engine, tables=Base.metadata)
         with _MIGRATING, _translated_errors():
+            if self._engine.dialect.name == "sqlite":
+                _use_write_ahead_log(self._engine)
             command.upgrade(config, "head")
 
     @contextmanager
@@ -117,7 +122,7 @@ def _translated_errors() -> Iterator[None]:
         yield
     except IntegrityError:
         raise Conflict("The same thing was just written by somebody else.", next_step="Read it and retry.") from None
-    except (OperationalError, InterfaceError, TimeoutError) as error:
+    except (OperationalError, InterfaceError, TimeoutError, sqlite3.DatabaseError) as error:
         reason = type(error.__cause__ or error).__name__
         raise Unavailable(f"The database does not answer ({reason}).", next_step="Check it and retry.") from None
 

@@ -23,9 +23,11 @@ def start() -> tuple[Settings, Database]:
     """Settings from the environment and the migrated database, or a refusal by the level.
 
     Raises:
+        InvalidSetting: a variable has a value it does not take.
         ForbiddenByLevel: the configuration is not allowed at the chosen level.
     """
-    settings = Settings()
+    logs.configure()  # before the settings say how, for they may be wrong
+    settings = Settings.from_environment()
     logs.configure(level=settings.log_level)
     for chatty in ("httpx", "alembic"):  # a line for each call, and for each process that finds nothing to migrate
         logging.getLogger(chatty).setLevel(logging.WARNING)

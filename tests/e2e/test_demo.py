@@ -16,6 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from monitoring import data_drift, prediction_drift, windows
+from monitoring.record import DriftRecord
+
 Demo = Any  # the dataclass of conftest.py
 pytestmark = [pytest.mark.slow, pytest.mark.servers, pytest.mark.timeout(1800)]
 TASK = "chest_xray_pneumonia"
@@ -66,6 +69,22 @@ def test_one_table_shows_every_step_with_its_seconds_and_where_to_look(demo: Dem
         assert re.search(rf"│ {step}\s+│.*│\s+\d+\.\d │", demo.output), f"{step} is not in the table"
     for name in ("upload page", "interactive API", "MLflow", "Prefect"):
         assert httpx.get(demo.address(name), timeout=30, trust_env=False).status_code == 200
+
+
+def test_the_main_job_ends_by_itself_and_says_how_long_it_and_the_installation_took(demo: Demo) -> None:
+    for output in (demo.first.stdout, demo.output):
+        took = re.search(r"^The main job took (\d+) s\.$", output, re.MULTILINE)
+        both = re.search(r"^With the installation before it, (\d+) s once, that makes (\d+) s\.$", output, re.MULTILINE)
+        assert took, output[-2000:]
+        assert both, output[-2000:]
+        assert int(both[2]) == int(took[1]) + int(both[1])
+    assert "The pages were at:" in demo.first.stdout
+
+
+def test_the_password_is_shown_by_the_first_run_only(demo: Demo) -> None:
+    assert f"with the password {demo.password} (shown once" in demo.first.stdout
+    assert demo.password not in demo.output
+    assert "the password is in" in demo.output
 
 
 def test_real_films_are_used_where_they_are_and_the_phantom_else(demo: Demo) -> None:
@@ -170,8 +189,22 @@ def test_another_hospital_is_found_to_differ_and_the_same_one_is_not(demo: Demo)
     assert alarms
     assert float(alarms[1]) <= 5.0
     report = demo.home / "monitoring" / TASK / str(policy(demo)["champion"])
-    assert (report / "drift.html").stat().st_size > 100_000
+    assert 'href="finding.json"' in (report / "drift.html").read_text()
     json.loads((report / "drift.json").read_text())
+    found = DriftRecord.model_validate_json((report / "finding.json").read_text())
+    assert found.data.drifted
+    assert found.model_version == f"{TASK}@{policy(demo)['champion']}"
+    assert found.false_alarms.n == 200
+
+
+def test_a_half_of_the_same_hospitals_test_set_does_not_differ_from_the_other(demo: Demo) -> None:
+    predictions = demo.home / "workspace/data/store/predictions" / TASK / f"{champion(demo)['variant']}.parquet"
+    films = windows.reference_from_predictions(predictions).sample(frac=1.0, random_state=0)  # one of each patient
+    half = len(films) // 2
+    found = data_drift.find(films[:half], films[half:])
+    assert min(found.n_current, found.n_reference) >= 60
+    assert [feature.feature for feature in found.features if feature.drifted] == []
+    assert not prediction_drift.find(films[:half], films[half:]).drifted
 
 
 def test_a_second_run_reuses_every_result(demo: Demo) -> None:
@@ -183,6 +216,56 @@ def test_a_second_run_reuses_every_result(demo: Demo) -> None:
     promoted = demo.fiducial("promote")
     assert promoted.returncode == 0, promoted.stderr
     assert {version: manifest["run_id"] for version, manifest in manifests(demo).items()} == before
+
+
+def test_validate_reuses_its_stage_and_names_the_reports(demo: Demo) -> None:
+    finished = demo.fiducial("validate")
+    assert finished.returncode == 0, finished.stderr
+    assert "Running stage" not in finished.stdout + finished.stderr
+    reports = re.findall(r"^report: (.+)$", finished.stdout, re.MULTILINE)
+    assert len(reports) == 3
+    assert all(Path(report).is_file() for report in reports)
+
+
+def test_package_names_each_bento_and_changes_no_traffic(demo: Demo) -> None:
+    before = policy(demo)
+    finished = demo.fiducial("package")
+    assert finished.returncode == 0, finished.stderr
+    packaged = dict(re.findall(rf"^{TASK}@\d+ \(([\w-]+)\): (.+)$", finished.stdout, re.MULTILINE))
+    assert set(packaged) == {manifest["variant"] for manifest in manifests(demo).values()}
+    assert all((Path(bento) / "src" / "model" / "manifest.json").is_file() for bento in packaged.values())
+    assert policy(demo) == before
+
+
+def test_compare_tells_two_seeds_apart_and_a_run_from_itself_not(demo: Demo) -> None:
+    runs = {manifest["variant"]: manifest["run_id"] for manifest in manifests(demo).values()}
+    differ = demo.fiducial("compare", runs["network-seed1"], runs["network-seed2"])
+    assert differ.returncode == 0, differ.stderr
+    assert re.search(r"│ parameters\s+│ seed\s+│ 1\s+│ 2\s+│", differ.stdout), differ.stdout
+    assert "weights.sha256" in differ.stdout
+    same = demo.fiducial("compare", runs["network-seed1"], runs["network-seed1"])
+    assert "Code, data and parameters are the same." in same.stdout
+
+
+def test_monitor_compares_a_sites_films_and_refuses_a_window_of_none(demo: Demo) -> None:
+    site = re.search(r"data drift FOUND at sites ([\w-]+)", re.sub(r"[│\s]+", " ", demo.output))
+    assert site
+    finished = demo.fiducial("monitor", "--site", site[1])
+    assert finished.returncode == 0, finished.stderr
+    assert f"data drift FOUND at sites {site[1]}" in finished.stdout
+    nobody = demo.fiducial("monitor", "--site", "nobody")
+    assert nobody.returncode == 5
+    assert nobody.stderr.endswith("The current window has 0 rows; 30 are needed. Wait for predictions.\n")
+
+
+def test_predict_prints_the_answer_with_the_evidence_of_its_version(demo: Demo, tmp_path: Path) -> None:
+    (tmp_path / "film.png").write_bytes(a_film(demo, 6))
+    declared = ("--modality", "DX", "--body-part", "CHEST", "--view", "AP", "--age-years", "3", "--patient-id", "cli")
+    finished = demo.fiducial("predict", str(tmp_path / "film.png"), *declared)
+    assert finished.returncode == 0, finished.stderr
+    answer = rf"^pr_\S+: Pneumonia 0\.\d+, threshold 0\.\d+: finding (?:present|absent) \({TASK}@\d+\)"
+    assert re.search(answer, finished.stdout, re.MULTILINE), finished.stdout
+    assert re.search(r"auroc 0\.\d+ \(95% CI", finished.stdout)
 
 
 def test_mlflow_and_prefect_tell_the_same_story(demo: Demo) -> None:

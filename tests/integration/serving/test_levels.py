@@ -25,7 +25,11 @@ def test_enhanced_with_basic_authentication_does_not_start(new_platform: Callabl
 
 
 def test_an_unknown_level_does_not_start(new_platform: Callable[..., Any]) -> None:
-    assert new_platform(FIDUCIAL_LEVEL="hospital").start("api").wait(timeout=60) != 0
+    platform = new_platform(FIDUCIAL_LEVEL="hospital")
+    assert platform.start("api").wait(timeout=60) == 2
+    log = platform.log.read_text()
+    assert "FIDUCIAL_LEVEL: input should be 'starter', 'enhanced', 'clinical' or 'enterprise'." in log
+    assert "Traceback" not in log
 
 
 def test_enhanced_signs_in_with_tokens_and_has_a_worklist(

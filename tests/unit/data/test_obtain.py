@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 from pydantic import HttpUrl
 
-from data.obtain import RECEIPT, fetch, obtain, verified
+from data.obtain import RECEIPT, fetch, how_to_get, obtain, verified
 from data.source import Record, Source
 from domain.dataset import Distribution, File
 from domain.errors import DigestMismatch, DistributionMissing, Unavailable
@@ -91,11 +91,27 @@ def test_an_altered_mirror_is_refused_and_leaves_nothing(source: tuple[Source, P
 
 @pytest.mark.parametrize("mirror", [None, Path("/nonexistent")])
 def test_without_files_the_error_names_both_ways_and_the_phantom(
-    source: tuple[Source, Path], tmp_path: Path, mirror: Path | None
+    fetched: Callable[..., Source], tmp_path: Path, mirror: Path | None
 ) -> None:
     with pytest.raises(DistributionMissing) as failure:
-        obtain(source[0], mirror=mirror, raw=tmp_path / "raw")
-    assert all(word in str(failure.value) for word in ("FIDUCIAL_DATA_MIRROR", "fiducial data fetch", "phantom_chest"))
+        obtain(fetched("0" * 64), mirror=mirror, raw=tmp_path / "raw")
+    ways = (
+        "test_source/ of the folder that FIDUCIAL_DATA_MIRROR",
+        "`fiducial data fetch test_source`",
+        "phantom_chest",
+    )
+    assert all(way in str(failure.value) for way in ways)
+
+
+def test_fetching_is_advised_only_where_it_can_work(
+    source: tuple[Source, Path], fetched: Callable[..., Source]
+) -> None:
+    assert "data fetch" not in how_to_get(source[0])  # nobody publishes it in this form
+    assert "`fiducial data fetch test_source`" in how_to_get(fetched("0" * 64))
+
+
+def test_where_no_digest_is_recorded_fetching_is_advised_with_the_publishers(fetched: Callable[..., Source]) -> None:
+    assert "`fiducial data fetch test_source --sha256 films.zip=DIGEST`" in how_to_get(fetched(None))
 
 
 def test_what_is_there_is_kept_without_a_mirror(source: tuple[Source, Path], tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
+from domain.errors import InvalidSetting
 from domain.level import LevelName
 from infra.settings import Settings
 
@@ -43,12 +43,24 @@ def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("LEVEL", "expert"), ("API_PORT", "70000"), ("TENANT", "../x"), ("MAX_PIXELS", "0"), ("LOG_LEVEL", "LOUD")],
-)
+    [
+        ("LEVEL", "expert"), ("API_PORT", "70000"), ("TENANT", "../x"), ("MAX_PIXELS", "-1"), ("LOG_LEVEL", "LOUD"),
+        ("DATABASE_URL", "nonsense"), ("DATABASE_URL", "mysql://u:hidden@db/x"), ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "postgresql://u:hidden@db/x"), ("DATABASE_URL", "postgresql+psycopg://u:hidden@db:port/x"),
+    ],
+)  # fmt: skip
 def test_a_wrong_setting_stops_before_any_work(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"FIDUCIAL_{name}", value)
-    with pytest.raises(ValidationError):
-        Settings()
+    with pytest.raises(InvalidSetting, match=f"^FIDUCIAL_{name}: .*docs/settings.md") as refused:
+        Settings.from_environment()
+    assert "hidden" not in str(refused.value)  # the password
+
+
+def test_every_wrong_setting_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIDUCIAL_LEVEL", "expert")
+    monkeypatch.setenv("FIDUCIAL_THREADS", "many")
+    with pytest.raises(InvalidSetting, match=r"FIDUCIAL_LEVEL: .*; FIDUCIAL_THREADS: "):
+        Settings.from_environment()
 
 
 def documented() -> dict[str, tuple[str, str]]:

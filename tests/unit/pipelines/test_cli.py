@@ -3,9 +3,13 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from pipelines.cli import main
+from pipelines.wiring import offline
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -17,24 +21,127 @@ def fiducial(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=120)
 
 
+Command = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
+    """The command as a person runs it on a fresh home, in this process: an error that is not ours fails the test."""
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("FIDUCIAL_")]:
+        del os.environ[name]
+    os.environ |= {"FIDUCIAL_HOME": str(tmp_path / "home"), "FIDUCIAL_API_PORT": "9"}
+
+    def run(*arguments: str, **settings: str) -> tuple[int, str]:
+        os.environ.update(settings)
+        offline.cache_clear()
+        monkeypatch.setattr(sys, "argv", ["fiducial", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), capsys.readouterr().err
+
+    yield run
+    offline.cache_clear()
+    os.environ.clear()
+    os.environ.update(before)
+
+
+NOTHING_TRAINED = "Nothing is trained yet for chest_xray_pneumonia. Run `fiducial train`."
+NO_TASK = "There is no task 'absent'. Known: chest_xray_pneumonia."
+NO_SOURCE = "There is no source 'absent'. Known: kermany_chest_xray"
+NO_PRESET = "chest_xray_pneumonia has no preset 'absent'. Known: "
+EXTERNAL = "nih_chest_xray is an external set and never trained on."
+NOT_HERE = "The files of kermany_chest_xray and nih_chest_xray are not here. Put images_224.tar and index.csv into"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
+        (("train", "--task", "absent"), 3, NO_TASK),
+        (("train", "--source", "absent"), 3, NO_SOURCE),
+        (("train", "--source", "kermany_chest_xray"), 5, NOT_HERE),
+        (("train", "--source", "nih_chest_xray"), 4, EXTERNAL),
+        (("train", "--preset", "absent"), 3, NO_PRESET),
+        (("lifecycle", "run", "--task", "absent"), 3, NO_TASK),
+        (("lifecycle", "run", "--source", "absent"), 3, NO_SOURCE),
+        (("lifecycle", "run", "--source", "kermany_chest_xray"), 5, NOT_HERE),
+        (("lifecycle", "run", "--source", "nih_chest_xray"), 4, EXTERNAL),
+        (("lifecycle", "run", "--preset", "absent"), 3, NO_PRESET),
+        (("validate",), 3, NOTHING_TRAINED),
+        (("validate", "--task", "absent"), 3, NO_TASK),
+        (("package",), 3, NOTHING_TRAINED),
+        (("package", "--task", "absent"), 3, NO_TASK),
+        (("promote",), 3, NOTHING_TRAINED),
+        (("promote", "--task", "absent"), 3, NO_TASK),
+        (("compare", "a", "b"), 3, "MLflow knows no run a. `fiducial train` prints its runs."),
+        (("monitor",), 7, "chest_xray_pneumonia has no champion. Run `fiducial lifecycle run` first."),
+        (("monitor", "--task", "absent"), 3, NO_TASK),
         (("predict", "absent.png"), 2, "absent.png is not a file. Give the path of a film."),
         (("predict", __file__), 7, "does not answer. Start it: fiducial serve."),
         (("trace", "pr_absent"), 3, "pr_absent"),
         (("data", "verify", "phantom_chest"), 5, "No dataset version"),
-        (("data", "prepare", "absent"), 3, "absent"),
+        (("data", "verify", "absent"), 3, NO_SOURCE),
+        (("data", "prepare", "absent"), 3, NO_SOURCE),
+        (("data", "fetch", "absent"), 3, NO_SOURCE),
+        (("data", "fetch", "nih_chest_xray"), 5, "nih_chest_xray has no public address to fetch from. Put"),
+        (("data", "fetch", "kermany_chest_xray"), 5, "No digest is recorded for ChestXRay2017.zip"),
         (("data", "fetch", "kermany_chest_xray", "--sha256", "x=1"), 2, "64 hexadecimal digits"),
+        (("train", "--epochs", "3"), 2, "No such option"),
+        (("compare", "a"), 2, "Missing argument"),
+        (("absent",), 2, "No such command"),
     ],
 )
-def test_an_error_is_one_sentence_with_its_exit_code(
-    tmp_path: Path, arguments: tuple[str, ...], code: int, said: str
+def test_each_command_tells_each_wrong_thing_in_one_sentence_before_any_work(
+    command: Command, tmp_path: Path, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
-    finished = fiducial(tmp_path, *arguments)
-    assert finished.returncode == code, finished.stderr
-    assert said in finished.stderr
-    assert "Traceback" not in finished.stderr
+    ended, told = command(*arguments)
+    assert (ended, said in told) == (code, True), told
+    assert told.startswith("Usage: ") or told.splitlines()[-1].startswith("fiducial: "), told
+    assert not (tmp_path / "home" / "workspace" / "data" / "store" / "prepared").exists()
+
+
+DOCUMENTED = "docs/settings.md lists every setting; unset it for its default."
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "code", "said"),
+    [
+        ("LEVEL", "hospital", 2, f"input should be 'starter', 'enhanced', 'clinical' or 'enterprise'. {DOCUMENTED}"),
+        ("API_PORT", "http", 2, f"input should be a valid integer, unable to parse string as an integer. {DOCUMENTED}"),
+        ("DATABASE_URL", "nonsense", 2, "it takes sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME"),
+        ("DATABASE_URL", "postgresql+psycopg://u:hidden@host:port/x", 2, "it takes sqlite:///PATH or"),
+        ("DATABASE_URL", "postgresql+psycopg://u:hidden@127.0.0.1:9/x", 7, "The database does not answer"),
+        ("DATABASE_URL", f"sqlite:///{__file__}", 7, "The database does not answer (DatabaseError)"),
+        ("HOME", f"{__file__}/home", 2, "cannot be made (Not a directory). Set it to a folder you may write."),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_it_takes_and_its_value_stays_secret(
+    command: Command, setting: str, value: str, code: int, said: str
+) -> None:
+    ended, told = command("trace", "pr_absent", **{f"FIDUCIAL_{setting}": value})
+    assert (ended, said in told) == (code, True), told
+    assert code == 7 or told.startswith(f"fiducial: FIDUCIAL_{setting}: ")
+    assert "hidden" not in told
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("doctor",), ("serve",), ("demo", "--once"), ("lifecycle", "run"), ("train",), ("validate",), ("package",),
+        ("promote",), ("compare", "a", "b"), ("predict", __file__), ("trace", "x"), ("monitor",), ("data", "list"),
+        ("data", "verify", "phantom_chest"), ("data", "prepare", "phantom_chest"),
+        ("data", "fetch", "kermany_chest_xray"),
+    ],
+)  # fmt: skip
+def test_every_command_refuses_a_wrong_setting(command: Command, arguments: tuple[str, ...]) -> None:
+    ended, told = command(*arguments, FIDUCIAL_LEVEL="hospital")
+    assert ended == 2
+    assert told.startswith("fiducial: FIDUCIAL_LEVEL: input should be")
+
+
+def test_the_process_ends_with_one_sentence_and_its_exit_code(tmp_path: Path) -> None:
+    finished = fiducial(tmp_path, "validate")
+    assert (finished.returncode, finished.stdout, finished.stderr) == (3, "", f"fiducial: {NOTHING_TRAINED}\n")
 
 
 def test_sources_are_listed_with_where_their_files_are(tmp_path: Path) -> None:

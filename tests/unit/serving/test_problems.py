@@ -7,11 +7,10 @@ import pytest
 
 from domain import errors
 from serving import problems
-from serving.problems import all_errors, error_from, problem, status_of
+from serving.problems import error_from, problem, status_of
 
-OURS = sorted(
-    {e for e in all_errors() if e.__module__ in (errors.__name__, problems.__name__)}, key=lambda error: error.code
-)
+HOMES = (errors.__name__, problems.__name__)
+OURS = sorted({e for e in errors.all_errors() if e.__module__ in HOMES}, key=lambda error: error.code)
 TABLE = (Path(__file__).parents[3] / "docs" / "errors.md").read_text(encoding="utf-8")
 
 

@@ -1,0 +1,98 @@
+"""Promotion with a real database and registry: who serves changes only by a version that met its criteria."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.acceptance import at_least
+from domain.errors import CriteriaNotMet
+from domain.traffic import TrafficPolicy
+from models import registry
+from models.validation import validate_task
+from pipelines import promotion, working_copy
+from pipelines.wiring import PROJECT, Offline, configure, offline
+
+pytestmark = pytest.mark.slow
+TASK = "chest_xray_pneumonia"
+OUT_OF_REACH = (at_least("auroc", lower_bound=1.0),)
+Judge = Callable[..., None]
+
+
+@pytest.fixture
+def root(trained: Any, tmp_path: Path) -> Iterator[Offline]:
+    """An installation with trained variants, an empty database and the registry of the training."""
+    before = dict(os.environ)
+    made = configure(home=str(tmp_path / "home"), mlflow_uri=trained.tracking.uri)
+    working_copy.refresh(made.copy, project=PROJECT)
+    shutil.copytree(trained.checkpoints, made.store("checkpoints", TASK))
+    for alias in ("champion", "challenger"):
+        registry.remove_alias(made.tracking, task=TASK, alias=alias)
+    yield made
+    made.database.close()
+    os.environ.clear()
+    os.environ.update(before)
+    offline.cache_clear()
+
+
+@pytest.fixture
+def validate(root: Offline, trained: Any) -> Judge:
+    """Validate what was trained, by the task's criteria or by others."""
+
+    def run(**criteria: Any) -> None:
+        validate_task(
+            trained.task.model_copy(update=criteria), prepared=trained.prepared, external=[],
+            checkpoints=root.store("checkpoints", TASK), reports=root.store("reports", TASK),
+            predictions=root.store("predictions", TASK), tracking=root.tracking,
+        )  # fmt: skip
+
+    return run
+
+
+def in_force(root: Offline) -> TrafficPolicy | None:
+    with root.database.unit_of_work(root.tenant, read_only=True) as work:
+        return work.traffic.current(TASK)
+
+
+def aliases(root: Offline) -> tuple[int | None, int | None]:
+    champion = registry.version_with(root.tracking, task=TASK, alias="champion")
+    return champion, registry.version_with(root.tracking, task=TASK, alias="challenger")
+
+
+def test_a_refused_candidate_changes_neither_traffic_nor_aliases(root: Offline, validate: Judge) -> None:
+    validate()
+    promoted = promotion.put_in_force(TASK, approver="demo", root=root)
+    champion, shadow = promoted.policy.champion, promoted.policy.shadows[0]
+    assert (in_force(root), aliases(root)) == (promoted.policy, (champion, None))
+    assert shadow != champion
+
+    validate(accept=OUT_OF_REACH)
+    with pytest.raises(CriteriaNotMet, match="auroc must reach 1 and is"):
+        promotion.put_in_force(TASK, approver="Dr. Example", root=root)
+
+    registered = {int(version.version) for version in root.tracking.client.search_model_versions(f"name='{TASK}'")}
+    assert max(registered) > max(champion, shadow)  # the refused one is registered, and that is all
+    assert (in_force(root), aliases(root)) == (promoted.policy, (champion, None))
+    with root.database.unit_of_work(root.tenant, read_only=True) as work:
+        assert [change.by for change in work.traffic.history(TASK)] == ["demo"]
+        assert {packaged.manifest.version for packaged in work.model_versions.list(TASK)} == {champion, shadow}
+
+
+def test_a_candidate_refused_before_anybody_serves_stays_the_challenger(root: Offline, validate: Judge) -> None:
+    validate(accept=OUT_OF_REACH)
+    with pytest.raises(CriteriaNotMet):
+        promotion.put_in_force(TASK, approver="Dr. First", root=root)
+    champion, challenger = aliases(root)
+    assert (in_force(root), champion) == (None, None)
+    assert challenger == promotion.candidates(TASK, approver="Dr. First", root=root)[0].version
+
+
+def test_promoting_the_same_again_makes_no_new_policy_and_mends_the_aliases(root: Offline, validate: Judge) -> None:
+    validate()
+    first = promotion.put_in_force(TASK, approver="demo", root=root)
+    registry.set_alias(root.tracking, task=TASK, alias="champion", version=first.policy.shadows[0])
+    assert promotion.put_in_force(TASK, approver="demo", root=root) == first
+    assert aliases(root) == (first.policy.champion, None)
