@@ -65,7 +65,7 @@ class NihChestXray(Source):
     def films(self, raw: Path, *, distribution: str) -> Iterator[Film]:
         """The films of the mirror."""
         for row, read in indexed_tar(raw, tar="images_320.tar"):
-            findings = frozenset(row["finding_labels"].split("|"))
+            findings = frozenset(filter(None, row["finding_labels"].split("|")))
             record = Record(
                 sample_id=row["path"].removesuffix(".png"),
                 patient_key=f"nih-{row['patient_id']}",

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from data.archives import TarWriter
 from data.obtain import GENERATED, file_digest, obtain
 from data.prepare import prepare
+from data.quality import inspect_all
 from data.source import Film, Source
 from data.sources import get_source, list_sources
 from data.sources.kermany_chest_xray import record_of
@@ -134,6 +136,29 @@ def test_the_publishers_own_archive_is_read_without_the_files_of_other_systems(t
     films = list(get_source("kermany_chest_xray").films(tmp_path, distribution="publisher-v2"))
     assert {film.record.sample_id + ".jpeg" for film in films} == set(PATHS)
     assert all(io.BytesIO(film.read()).read() == f"{film.record.sample_id}.jpeg".encode() for film in films)
+
+
+def _nih_film(findings: str, raw: Path) -> Film:
+    with (raw / "images_320.tar").open("wb") as file:
+        tar = TarWriter(file)
+        tar.add("1_000.png", b"image")
+        tar.close()
+    row = f"1_000.png,1,{findings},PA,54,F"
+    (raw / "index.csv").write_text(f"path,patient_id,finding_labels,view,age_years,sex\n{row}\n")
+    (film,) = get_source("nih_chest_xray").films(raw, distribution="mirror-320")
+    return film
+
+
+@pytest.mark.parametrize(("findings", "label"), [("No Finding", 0), ("Edema|Pneumonia", 1), ("", None)])
+def test_the_nihs_list_of_findings_tells_the_label_and_an_empty_one_tells_none(
+    findings: str, label: int | None, tmp_path: Path
+) -> None:
+    assert _nih_film(findings, tmp_path).record.label == label
+
+
+def test_a_film_of_the_nih_with_an_empty_list_of_findings_stops_the_stage(tmp_path: Path) -> None:
+    with pytest.raises(QualityCheckFailed, match="1_000: no label"):
+        inspect_all([_nih_film("", tmp_path)], min_side_px=96)
 
 
 @pytest.mark.parametrize("name", REAL)
