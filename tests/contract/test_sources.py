@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from data.archives import TarWriter
+from data.curation import curate
 from data.obtain import GENERATED, file_digest, obtain
 from data.prepare import prepare
 from data.quality import inspect_all
@@ -154,6 +155,14 @@ def test_the_nihs_list_of_findings_tells_the_label_and_an_empty_one_tells_none(
     findings: str, label: int | None, tmp_path: Path
 ) -> None:
     assert _nih_film(findings, tmp_path).record.label == label
+
+
+def test_a_film_of_the_nih_that_is_not_frontal_is_excluded_by_rule(tmp_path: Path) -> None:
+    film = _nih_film("No Finding", tmp_path)
+    lateral = Film(record=film.record.model_copy(update={"view_position": "LL"}), read=film.read)
+    kept, counts = curate([film, lateral], exclusions=get_source("nih_chest_xray").exclusions)
+    assert kept == [film]
+    assert list(counts.values()) == [1]
 
 
 def test_a_film_of_the_nih_with_an_empty_list_of_findings_stops_the_stage(tmp_path: Path) -> None:
