@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from domain.acceptance import MetricValue
 from domain.errors import DataProblem
 from evidence.record import Counts, Failure, ReliabilityPoint, SetResults, SubgroupResults
-from evidence.scored_set import NOT_STATED, ScoredSet, stratum_order
+from evidence.scored_set import ScoredSet, stratum_order
 from evidence.statistics import calibration, operating_point, roc
 from evidence.statistics.estimate import Estimate
 
