@@ -1,4 +1,4 @@
-"""The embedded default teaches something real: a network learns much from it, not all, and nothing from wrong labels."""
+"""The embedded default teaches something real: a network learns much from it, not all; wrong labels teach nothing."""
 
 from pathlib import Path
 
