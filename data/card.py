@@ -1,12 +1,24 @@
 """The dataset card: what a reader must know before believing a number that comes from this dataset version."""
 
-from domain.dataset import DatasetVersion, Distribution, SourceCard, Split
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from domain.dataset import DatasetVersion, Distribution, Sample, SourceCard, Split
+from evidence.scored_set import NOT_STATED, age_band, stratum_order
 
 SPLIT_NAMES = {Split.TRAIN: "training", Split.TUNE: "tuning", Split.TEST: "test"}
+STRATA: dict[str, Callable[[Sample], str]] = {
+    "site": lambda sample: sample.site,
+    "view": lambda sample: sample.view_position or NOT_STATED,
+    "age": lambda sample: age_band(sample.age_years),
+    "sex": lambda sample: sample.sex or NOT_STATED,
+}
 
 
-def render(card: SourceCard, *, version: DatasetVersion, merged: int) -> str:
-    """The card in Markdown."""
+def render(
+    card: SourceCard, *, version: DatasetVersion, samples: Sequence[Sample], rules: Sequence[str], merged: int
+) -> str:
+    """The card in Markdown. ``rules``: the reasons of the source's exclusions, which ``version`` counts."""
     used = next(one for one in card.distributions if one.name == version.distribution)
     parts = [
         f"# {card.title}",
@@ -15,7 +27,8 @@ def render(card: SourceCard, *, version: DatasetVersion, merged: int) -> str:
         "External: for validation and drift only, never for training or tuning." if card.use == "external" else "",
         _facts(card),
         _counts(version),
-        _exclusions(version, merged=merged),
+        _strata(samples),
+        _flow(version, rules=rules, merged=merged),
         "## Known flaws\n\n" + "\n".join(f"- {flaw}" for flaw in card.known_flaws),
         _distribution(used),
         "## Words\n\nTraining, tuning and test are the FDA's words; the EU AI Act, Art. 3(30), calls tuning data "
@@ -45,9 +58,38 @@ def _counts(version: DatasetVersion) -> str:
     return "\n".join(lines)
 
 
-def _exclusions(version: DatasetVersion, *, merged: int) -> str:
-    lines = ["## Excluded", "", "| reason | films |", "|---|---:|"]
-    lines += [f"| {reason} | {count} |" for reason, count in version.excluded.items()]
+def _strata(samples: Sequence[Sample]) -> str:
+    """Films of each split by what the manifest states of them; what it states of none is named below the table."""
+    lines = ["## Strata", "", f"| films | {' | '.join(SPLIT_NAMES.values())} |", f"|---|{'---:|' * len(SPLIT_NAMES)}"]
+    unknown = []
+    for name, of in STRATA.items():
+        counts = Counter((of(sample), sample.split) for sample in samples)
+        values = sorted({value for value, _ in counts}, key=stratum_order)
+        if values == [NOT_STATED]:
+            unknown.append(name)
+            continue
+        lines += [f"| {name}: {value} | {' | '.join(str(counts[value, s]) for s in SPLIT_NAMES)} |" for value in values]
+    return "\n".join([*lines, *(["", f"Stated for no film: {', '.join(unknown)}."] if unknown else [])])
+
+
+def _flow(version: DatasetVersion, *, rules: Sequence[str], merged: int) -> str:
+    """From the films the distribution holds to those included, as STARD's flow diagram counts them."""
+    included = sum(count["samples"] for count in version.counts.values())
+    copies = {reason: count for reason, count in version.excluded.items() if reason not in rules}
+    stated = {f"excluded by rule: {reason}": version.excluded[reason] for reason in rules}
+    flow = {
+        "considered": included + sum(version.excluded.values()),
+        **(stated or {"excluded by rule (none stated)": 0}),
+        **{f"excluded as {reason}": count for reason, count in copies.items()},
+        "included": included,
+    }
+    lines = [
+        "## Inclusion",
+        "",
+        "| | films |",
+        "|---|---:|",
+        *(f"| {step} | {count} |" for step, count in flow.items()),
+    ]
     return "\n".join([*lines, "", f"Patients merged because they share the same bytes: {merged}."])
 
 

@@ -73,7 +73,9 @@ def prepare(source: Source, *, raw: Path, out: Path) -> DatasetVersion:
         )
         (fresh / VERSION).write_text(version.model_dump_json(indent=2) + "\n", encoding="utf-8")
         merged = len(patients) - len(set(patients.values()))
-        (fresh / CARD).write_text(render(source.card, version=version, merged=merged), encoding="utf-8")
+        rules = [exclusion.reason for exclusion in source.exclusions]
+        card = render(source.card, version=version, samples=samples, rules=rules, merged=merged)
+        (fresh / CARD).write_text(card, encoding="utf-8")
     return version
 
 

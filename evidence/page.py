@@ -25,6 +25,7 @@ NAMES = {
     "calibration_slope": "Calibration slope",
     "calibration_intercept": "Calibration intercept",
     "calibration_in_the_large": "Calibration in the large",
+    "pointing_game": "Peak of the activation map in a known opacity",
 }
 IDEAL = {
     "brier": "0",

@@ -109,6 +109,20 @@ class Comparison(Record):
     baseline_roc: tuple[tuple[float, float], ...]
 
 
+class Explanation(Record):
+    """The pointing game (Zhang et al., IJCV 2018) on the films of the test set whose opacities are known."""
+
+    hits: int  # films where the activation map's peak lies in an opacity
+    share: MetricValue
+    chance_elsewhere: float  # on the same films: peaks of other films, so a map that knows where opacities usually lie
+    chance_area: float  # on the same films: a point anywhere
+
+    @property
+    def beats_chance(self) -> bool:
+        """True when the whole interval lies above both levels of chance."""
+        return self.share.interval[0] > max(self.chance_elsewhere, self.chance_area)
+
+
 class Failure(Record):
     """One wrong answer on the test set."""
 
@@ -128,6 +142,7 @@ class ValidationReport(Record):
     test: SetResults
     external: tuple[SetResults, ...]
     comparison: Comparison | None
+    explanation: Explanation | None = None  # None: the model gives no map, or nobody knows where the findings lie
     criteria: tuple[CriterionResult, ...]
     failures: tuple[Failure, ...]
     warnings: tuple[str, ...]

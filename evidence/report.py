@@ -13,7 +13,7 @@ from domain.acceptance import AcceptanceCriterion, judge
 from domain.errors import NotEstimable
 from domain.identifiers import Sha256, sha256_of
 from evidence.page import render
-from evidence.record import Comparison, Provenance, ReportedModel, SetResults, ValidationReport
+from evidence.record import Comparison, Explanation, Provenance, ReportedModel, SetResults, ValidationReport
 from evidence.results import at_threshold, metric, most_confident_errors, results_of
 from evidence.scored_set import ScoredSet
 from evidence.statistics import roc
@@ -21,7 +21,7 @@ from evidence.statistics import roc
 LEVEL = 0.95
 
 
-def build_report(
+def build_report(  # noqa: PLR0913 - every part of a report, by keyword
     model: ReportedModel,
     *,
     provenance: Provenance,
@@ -30,6 +30,7 @@ def build_report(
     external: Sequence[ScoredSet] = (),
     tune: ScoredSet | None = None,
     criteria: Sequence[AcceptanceCriterion] = (),
+    explanation: Explanation | None = None,
 ) -> ValidationReport:
     """Everything the held-out test set says of one trained model, with external sets and the baseline beside it.
 
@@ -53,9 +54,10 @@ def build_report(
         test=results,
         external=outside,
         comparison=compare_with(baseline, test) if baseline is not None else None,
+        explanation=explanation,
         criteria=judge(tuple(criteria), results.metrics),
         failures=most_confident_errors(test, threshold=threshold),
-        warnings=_warnings(model, provenance, results, outside),
+        warnings=(*_warnings(model, provenance, results, outside), *_warnings_of_explanation(explanation)),
     )
 
 
@@ -127,3 +129,9 @@ def _warnings(
         if s.patients < s.n
     ]
     return tuple(said)
+
+
+def _warnings_of_explanation(explanation: Explanation | None) -> tuple[str, ...]:
+    if explanation is None or explanation.beats_chance:
+        return ()
+    return ("The activation map meets the known opacities no better than chance: it explains nothing.",)

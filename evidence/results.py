@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from domain.acceptance import MetricValue
 from domain.errors import DataProblem
 from evidence.record import Counts, Failure, ReliabilityPoint, SetResults, SubgroupResults
-from evidence.scored_set import AGE_BAND_NAMES, NOT_STATED, ScoredSet
+from evidence.scored_set import ScoredSet, stratum_order
 from evidence.statistics import calibration, operating_point, roc
 from evidence.statistics.estimate import Estimate
 
@@ -139,18 +139,13 @@ def _subgroups(scored: ScoredSet, *, threshold: float, level: float) -> Iterator
     absent = ~scored.labels.astype(bool)
     for group, column in scored.subgroups.items():
         values = np.array(column, dtype=object)
-        for value in sorted(set(column), key=_order):
+        for value in sorted(set(column), key=stratum_order):
             inside = values == value
             if group == SUBTYPE:
                 if not (inside & ~absent).any():
                     continue
                 inside = (inside & ~absent) | absent
             yield _subgroup(_part(scored, inside), group=group, value=value, threshold=threshold, level=level)
-
-
-def _order(value: str) -> tuple[bool, int, str]:
-    """Age bands by age, the rest by name, what is not stated last."""
-    return value == NOT_STATED, AGE_BAND_NAMES.index(value) if value in AGE_BAND_NAMES else -1, value
 
 
 def _subgroup(part: ScoredSet, *, group: str, value: str, threshold: float, level: float) -> SubgroupResults:

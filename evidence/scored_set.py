@@ -77,3 +77,8 @@ def age_band(age_years: float | None) -> str:
     if age_years is None or not np.isfinite(age_years):
         return NOT_STATED
     return next(name for upper, name in AGE_BANDS if age_years < upper)
+
+
+def stratum_order(value: str) -> tuple[bool, int, str]:
+    """Sorts age bands by age, the rest by name, what is not stated last."""
+    return value == NOT_STATED, AGE_BAND_NAMES.index(value) if value in AGE_BAND_NAMES else -1, value

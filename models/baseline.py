@@ -2,13 +2,20 @@
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, compose, helper, numpy_helper
 
-_COMPONENTS = 64
+PARAMETERS: dict[str, Any] = {
+    "kind": "PCA, LogisticRegression",
+    "components": 64,
+    "whiten": True,
+    "class_weight": "balanced",
+    "C": 0.1,
+}
 _OPSET = 17
 _IR_VERSION = 10
 
@@ -32,10 +39,10 @@ def fit(
     from sklearn.pipeline import make_pipeline
 
     grids = coarse_grid(inputs, grid_px=grid_px)
-    components = min(_COMPONENTS, *grids.shape)
+    components = min(PARAMETERS["components"], *grids.shape)
     pipeline = make_pipeline(
-        PCA(n_components=components, svd_solver="full", whiten=True),
-        LogisticRegression(class_weight="balanced", C=0.1, max_iter=2000),
+        PCA(n_components=components, svd_solver="full", whiten=PARAMETERS["whiten"]),
+        LogisticRegression(class_weight=PARAMETERS["class_weight"], C=PARAMETERS["C"], max_iter=2000),
     )
     pipeline.fit(grids, labels)
     pca, regression = pipeline

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 from numpy.typing import ArrayLike
 from PIL import Image
 
@@ -27,17 +29,17 @@ class Opacity:
         return ((x - self.x_px) / self.radius_x_px) ** 2 + ((y - self.y_px) / self.radius_y_px) ** 2 <= 1
 
 
+Size = tuple[int, int]  # rows, columns
+
+
 @dataclass(frozen=True)
 class PointingGame:
-    """How often the peak of a film's map lies in an opacity of that film, and (chance) in one of another film."""
+    """How often the peak of a film's map lies in an opacity of that film, and how often it would without looking."""
 
-    hits: Estimate
-    chance: float
-
-    @property
-    def beats_chance(self) -> bool:
-        """True when the whole interval lies above chance."""
-        return self.hits.low > self.chance
+    hits: int
+    share: Estimate
+    chance_elsewhere: float  # each peak on every other film: a map that knows only where opacities usually lie
+    chance_area: float  # a point anywhere on the film: the mean share of it that opacities cover
 
 
 def peak_px(activation_map: ArrayLike, *, rows: int, columns: int) -> tuple[float, float]:
@@ -53,11 +55,24 @@ def enlarge(activation_map: ArrayLike, *, rows: int, columns: int) -> np.ndarray
     return np.asarray(small.resize((columns, rows), Image.Resampling.BICUBIC))
 
 
-def pointing_game(peaks: Mapping[str, tuple[float, float]], opacities: Mapping[str, Sequence[Opacity]]) -> PointingGame:
-    """Play for every film (by ``sample_id``) that has both a peak and opacities.
+def known_opacities(prepared: Path) -> dict[str, tuple[Opacity, ...]]:
+    """The opacities of each film (by ``sample_id``) of a prepared source; empty where the source does not know them."""
+    file = prepared / "opacities.parquet"
+    rows = pq.read_table(file).to_pylist() if file.is_file() else []
+    found: dict[str, tuple[Opacity, ...]] = {}
+    for row in rows:
+        sample_id = row.pop("sample_id")
+        found[sample_id] = (*found.get(sample_id, ()), Opacity(**row))
+    return found
 
-    Chance is a map that knows where opacities usually lie, not which film it looks at: each film's peak in turn on
-    every other film.
+
+def pointing_game(
+    peaks: Mapping[str, tuple[float, float]],
+    opacities: Mapping[str, Sequence[Opacity]],
+    *,
+    sizes: Mapping[str, Size],
+) -> PointingGame:
+    """Play for every film (by ``sample_id``) that has both a peak and opacities; both chances are of the same films.
 
     Raises:
         DataProblem: fewer than two films can be played.
@@ -67,4 +82,15 @@ def pointing_game(peaks: Mapping[str, tuple[float, float]], opacities: Mapping[s
         raise DataProblem("The pointing game needs two films with known opacities.")
     met = np.array([[any(o.holds(peaks[a]) for o in opacities[b]) for b in films] for a in films])
     n, hits = len(films), int(np.trace(met))
-    return PointingGame(hits=wilson(hits, n), chance=float((met.sum() - hits) / (n * (n - 1))))
+    return PointingGame(
+        hits=hits,
+        share=wilson(hits, n, positives=n),
+        chance_elsewhere=float((met.sum() - hits) / (n * (n - 1))),
+        chance_area=float(np.mean([_covered(opacities[film], sizes[film]) for film in films])),
+    )
+
+
+def _covered(opacities: Sequence[Opacity], size: Size) -> float:
+    y, x = np.mgrid[0 : size[0], 0 : size[1]]
+    inside = [((x - o.x_px) / o.radius_x_px) ** 2 + ((y - o.y_px) / o.radius_y_px) ** 2 <= 1 for o in opacities]
+    return float(np.any(inside, axis=0).mean())

@@ -19,6 +19,7 @@ from domain.errors import DigestMismatch, Unavailable
 from domain.identifiers import Sha256, sha256_of
 from domain.model_version import ModelManifest, ReferenceAnswer
 from evidence.record import ValidationReport
+from infra.environment import process_environment
 from models import checkpoints as kept
 from models.checkpoints import TrainedModel
 from models.inference import MANIFEST_FILE, Engine, Scorer
@@ -183,7 +184,7 @@ def _stage(
 def _build(staging: Path, manifest: ModelManifest, *, bento_home: Path) -> None:
     """Build in a process of its own: BentoML imports the staged service, which must not meet modules loaded here."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment |= {"BENTOML_HOME": str(bento_home), "BENTOML_DO_NOT_TRACK": "True"}
+    environment |= process_environment() | {"BENTOML_HOME": str(bento_home)}
     command = [sys.executable, "-m", "bentoml", "build", "--version", str(manifest.version), "--output", "tag", "."]
     finished = subprocess.run(
         command, cwd=staging, env=environment, capture_output=True, text=True, timeout=_BUILD_TIMEOUT_S, check=False

@@ -96,6 +96,10 @@ class Tracking:
             return False
         return True
 
+    def reopen(self, run_id: str) -> None:
+        """A run that had ended goes on."""
+        self.client.update_run(run_id, status="RUNNING")
+
     def log_parameters(self, run_id: str, parameters: Mapping[str, Any]) -> None:
         """Parameters, as text."""
         self.client.log_batch(
@@ -153,7 +157,7 @@ class Tracking:
         return module
 
     def log_model(self, run_id: str, model: bytes) -> None:
-        """The exported model in MLflow's ONNX flavour, with its signature, under the name ``model``; ends the run."""
+        """The exported model in MLflow's ONNX flavour, with its signature, under the name ``model``."""
         import onnx
 
         fluent, parsed = self.fluent(), onnx.load_from_string(model)

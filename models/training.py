@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from domain.acceptance import MetricValue
-from domain.dataset import DatasetVersion, Split
+from domain.dataset import Split
 from domain.identifiers import Sha256, sha256_of
 from evidence.statistics.operating_point import choose_threshold
 from models import baseline, calibration, checkpoints, export, fitting, loaders, metrics, preprocess
@@ -23,11 +22,13 @@ from models.checkpoints import EpochRecord, Parity, ProbabilityScale, TrainedMod
 from models.inference import Engine, Scorer
 from models.loaders import Cohort
 from models.processes import cores, run_side_by_side
+from models.runs import Runs, code_digest, identity
 from models.task import Preset, Task
 from models.tracking import ENVIRONMENT_FILE, Tracking, environment
 
 logger = logging.getLogger(__name__)
 Report = Callable[[EpochRecord], None]
+_SHARED = ("preset", "preprocessing", "min_sensitivity")  # parameters of both kinds
 
 
 class Job(BaseModel):
@@ -81,24 +82,27 @@ def train_task(  # noqa: PLR0913 - every input of the stage, by keyword
 ) -> tuple[TrainedModel, ...]:  # fmt: skip
     """Train one network per seed and the baseline into ``out/<variant>``; each is a finished run in MLflow.
 
-    An interrupted call, repeated with the same arguments, continues after the last finished epoch and ends with the
-    weights it would have had without the interruption. What that needs lies in ``resume`` until the end.
+    An interrupted call, repeated with the same arguments and the same code, continues after the last finished epoch and
+    ends with the weights it would have had without the interruption. What that needs lies in ``resume`` until the end;
+    meanwhile MLflow says of each run that it failed or was killed.
     """
-    version = loaders.dataset_version(prepared)
-    jobs = []
-    for seed in (*seeds, None):
-        progress = resume / _identity(task, preset, version, seed, git_commit) / "progress.pt"
-        tags = {"task": task.name, "variant": variant_name(seed), "git.commit": git_commit, "git.dirty": str(git_dirty)}
-        run_id = _run_of(progress, tracking, experiment=task.name, tags=tags)
-        jobs.append(
-            Job(
-                task=task, preset_name=preset, seed=seed, prepared=prepared, folder=out / variant_name(seed),
-                progress=progress, run_id=run_id, git_commit=git_commit, git_dirty=git_dirty,
-            )
-        )  # fmt: skip
-        tracking.log_parameters(run_id, task.parameters(preset) | {"seed": seed})
-        tracking.log_dataset(run_id, version, context="training")
-    trained = {job.variant: model for job, model in _results(jobs, tracking)}
+    version, code = loaders.dataset_version(prepared), code_digest()
+    with Runs(tracking) as runs:
+        jobs = []
+        for seed in (*seeds, None):
+            variant, parameters = variant_name(seed), _parameters(task, preset, seed)
+            progress = resume / identity(parameters, version, git_commit=git_commit, code=code) / "progress.pt"
+            tags = {"task": task.name, "variant": variant, "git.commit": git_commit, "git.dirty": str(git_dirty)}
+            run_id = runs.take_up(progress, experiment=task.name, tags=tags)
+            tracking.log_parameters(run_id, parameters)
+            tracking.log_dataset(run_id, version, context="training")
+            jobs.append(
+                Job(
+                    task=task, preset_name=preset, seed=seed, prepared=prepared, folder=out / variant,
+                    progress=progress, run_id=run_id, git_commit=git_commit, git_dirty=git_dirty,
+                )
+            )  # fmt: skip
+        trained = {job.variant: model for job, model in _results(jobs, runs)}
     in_order = tuple(trained[job.variant] for job in jobs)
     checkpoints.write_runs(out, in_order)
     return in_order
@@ -201,7 +205,7 @@ def _exported(model: bytes, job: Job, inputs: NDArray[np.float32], engine: Engin
     return Scorer(model, preprocessing=job.preset.preprocessing, engine=engine).probabilities(inputs)
 
 
-def _results(jobs: Sequence[Job], tracking: Tracking) -> list[tuple[Job, TrainedModel]]:
+def _results(jobs: Sequence[Job], runs: Runs) -> list[tuple[Job, TrainedModel]]:
     """Train every job, logging epochs as they end; one network alone needs no process of its own."""
 
     def on_epoch(job: Job, record: EpochRecord) -> None:
@@ -210,7 +214,7 @@ def _results(jobs: Sequence[Job], tracking: Tracking) -> list[tuple[Job, Trained
             job.variant, record.epoch, job.preset.epochs, record.loss, record.tuning_auroc, record.seconds,
         )  # fmt: skip
         values = record.model_dump(exclude={"epoch"})
-        tracking.log_step(job.run_id, values, step=record.epoch, at_ms=_now_ms())
+        runs.tracking.log_step(job.run_id, values, step=record.epoch, at_ms=_now_ms())
 
     if len(jobs) > 2 and cores() > 1:
         # One more than cores: the baseline is short and should not wait for a network to end.
@@ -219,11 +223,9 @@ def _results(jobs: Sequence[Job], tracking: Tracking) -> list[tuple[Job, Trained
         finished = ((job, train_variant(job, partial(on_epoch, job))) for job in jobs)
     results = []
     for job, trained in finished:
-        _log_result(job, trained, tracking)
+        _log_result(job, trained, runs.tracking)
+        runs.finish(job.run_id, progress=job.progress)
         results.append((job, trained))
-        job.progress.unlink(missing_ok=True)
-        (job.progress.parent / "run_id").unlink()
-        job.progress.parent.rmdir()
     return results
 
 
@@ -240,21 +242,14 @@ def _log_result(job: Job, trained: TrainedModel, tracking: Tracking) -> None:
     logger.info("%s trained: %s", job.variant, "; ".join(str(value) for value in trained.tuning))
 
 
-def _identity(task: Task, preset: str, version: DatasetVersion, seed: int | None, git_commit: str) -> str:
-    """Names one training: what is interrupted under one name is continued under the same only."""
-    text = json.dumps([task.parameters(preset), version.digest, seed, git_commit], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _run_of(progress: Path, tracking: Tracking, *, experiment: str, tags: dict[str, str]) -> str:
-    """The interrupted training's run, or a new one."""
-    file = progress.parent / "run_id"
-    if file.exists() and tracking.is_known(run_id := file.read_text().strip()):
-        return run_id
-    progress.parent.mkdir(parents=True, exist_ok=True)
-    run_id = tracking.start(experiment=experiment, name=tags["variant"], tags=tags)
-    file.write_text(run_id)
-    return run_id
+def _parameters(task: Task, preset: str, seed: int | None) -> dict[str, Any]:
+    """What decides this variant, and nothing that decides only the other kind."""
+    everything = task.parameters(preset)
+    grid_px = everything.pop("baseline_grid_px")
+    if seed is not None:
+        return everything | {"seed": seed}
+    shared = {name: value for name, value in everything.items() if name.split(".")[0] in _SHARED}
+    return shared | {f"baseline.{name}": value for name, value in (baseline.PARAMETERS | {"grid_px": grid_px}).items()}
 
 
 def _now_ms() -> int:

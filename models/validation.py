@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from domain.errors import DataProblem
-from evidence.record import Provenance, ReportedModel, ValidationReport
+from evidence.record import Explanation, Provenance, ReportedModel, ValidationReport
 from evidence.report import build_report, write_report
+from evidence.results import metric
 from evidence.scored_set import NOT_STATED, ScoredSet, age_band
 from models import checkpoints as kept
-from models import loaders
+from models import explanation, loaders
 from models.checkpoints import TrainedModel
+from models.explanation import Opacity
 from models.scoring import Scored, failure_pictures, score_cohorts, write_predictions
 from models.task import Task
 from models.tracking import Tracking
@@ -39,7 +41,7 @@ def validate_task(  # noqa: PLR0913 - every input of the stage, by keyword
         raise DataProblem(f"No model was trained on {version.name}.", next_step="Train the task first.")
     scored = score_cohorts(variants, checkpoints=checkpoints, prepared=prepared, external=external)
     baseline = next((trained for trained in variants if trained.kind == "baseline"), None)
-    validated = []
+    opacities, validated = explanation.known_opacities(prepared), []
     for trained in variants:
         tune, test, *outside = (_scored_set(part, trained, known_flaws or {}) for part in scored[trained.variant])
         report = build_report(
@@ -50,6 +52,7 @@ def validate_task(  # noqa: PLR0913 - every input of the stage, by keyword
             external=outside,
             baseline=_rival(baseline, trained, scored),
             criteria=task.accept,
+            explanation=_explained(scored[trained.variant][1], test, opacities) if trained.explains else None,
         )
         folder = reports / trained.variant
         pictures = failure_pictures([failure.sample_id for failure in report.failures], scored[trained.variant][1])
@@ -90,6 +93,31 @@ def _scored_set(part: Scored, trained: TrainedModel, known_flaws: Flaws) -> Scor
     )
 
 
+def _explained(part: Scored, test: ScoredSet, opacities: Mapping[str, Sequence[Opacity]]) -> Explanation | None:
+    """The pointing game on the test films whose opacities the source knows; ``None`` where it knows of none."""
+    played = {
+        sample.sample_id: (sample, score.activation_map)
+        for sample, score in zip(part.cohort.samples, part.scores, strict=True)
+        if sample.sample_id in opacities and score.activation_map is not None
+    }
+    if len(played) < 2:
+        return None
+    game = explanation.pointing_game(
+        {
+            name: explanation.peak_px(activation_map, rows=sample.rows, columns=sample.columns)
+            for name, (sample, activation_map) in played.items()
+        },
+        opacities,
+        sizes={name: (sample.rows, sample.columns) for name, (sample, _) in played.items()},
+    )
+    return Explanation(
+        hits=game.hits,
+        share=metric(test, "pointing_game", game.share),
+        chance_elsewhere=game.chance_elsewhere,
+        chance_area=game.chance_area,
+    )
+
+
 def _described(task: Task, trained: TrainedModel) -> ReportedModel:
     return ReportedModel(
         task=task.name,
@@ -120,6 +148,11 @@ def _log(report: ValidationReport, run_id: str, folder: Path, tracking: Tracking
     at_ms = time.time_ns() // 1_000_000
     tracking.log_values(run_id, report.test.metrics, prefix="test", at_ms=at_ms)
     tracking.log_dataset(run_id, report.test.dataset_version, context="test")
+    if report.explanation is not None:
+        tracking.log_values(run_id, [report.explanation.share], prefix="test", at_ms=at_ms)
+        chances = report.explanation.model_dump(include={"chance_elsewhere", "chance_area"})
+        levels = {f"test.pointing_game.{name}": value for name, value in chances.items()}
+        tracking.log_step(run_id, levels, step=0, at_ms=at_ms)
     for outside in report.external:
         source = outside.dataset_version.source
         tracking.log_values(run_id, outside.metrics, prefix=f"external.{source}", at_ms=at_ms)

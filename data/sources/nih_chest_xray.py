@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import HttpUrl
 
 from data.archives import indexed_tar, text_or_none
-from data.source import Film, Record, Source, SplitShares
+from data.source import Exclusion, Film, Record, Source, SplitShares
 from domain.dataset import Distribution, File, SourceCard
 from domain.identifiers import Sha256
 
@@ -17,6 +17,9 @@ class NihChestXray(Source):
 
     shares: ClassVar[SplitShares] = SplitShares(tune=0.0, test=1.0)
     min_side_px: ClassVar[int] = 96
+    exclusions = (
+        Exclusion(reason="not a frontal view (AP or PA)", applies=lambda r: r.view_position not in ("AP", "PA")),
+    )
     card = SourceCard(
         name="nih_chest_xray",
         title="NIH Clinical Center chest X-rays: no finding and pneumonia, a selection",
@@ -65,7 +68,7 @@ class NihChestXray(Source):
     def films(self, raw: Path, *, distribution: str) -> Iterator[Film]:
         """The films of the mirror."""
         for row, read in indexed_tar(raw, tar="images_320.tar"):
-            findings = frozenset(row["finding_labels"].split("|"))
+            findings = frozenset(filter(None, row["finding_labels"].split("|")))
             record = Record(
                 sample_id=row["path"].removesuffix(".png"),
                 patient_key=f"nih-{row['patient_id']}",

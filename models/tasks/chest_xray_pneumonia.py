@@ -27,7 +27,7 @@ TASK = Task(
     augmentation=RadiographAugmentation(),
     loss=BalancedCrossEntropy(),
     min_sensitivity=0.95,
-    accept=(at_least("auroc", lower_bound=0.80),),
+    accept=(at_least("auroc", lower_bound=0.80), at_least("sensitivity", lower_bound=0.80)),  # docs/adr/0013
     presets={
         "smoke": Preset(
             preprocessing=Preprocessing(size_px=48),

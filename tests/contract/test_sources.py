@@ -6,22 +6,28 @@ import os
 import re
 import zipfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from data.archives import TarWriter
+from data.curation import curate
 from data.obtain import GENERATED, file_digest, obtain
 from data.prepare import prepare
-from data.source import Film, Source
+from data.quality import inspect_all
+from data.source import Film, Record
 from data.sources import get_source, list_sources
 from data.sources.kermany_chest_xray import record_of
 from data.versions import verify
 from domain.dataset import Split
 from domain.errors import DistributionMissing, QualityCheckFailed, UnknownSource
+from domain.identifiers import sha256_of
 
 REAL = [name for name in list_sources() if not get_source(name).card.synthetic]
 SYNTHETIC = [name for name in list_sources() if get_source(name).card.synthetic]
 MIRROR = Path(os.environ["FIDUCIAL_DATA_MIRROR"]) if os.environ.get("FIDUCIAL_DATA_MIRROR") else None
+Facts = Callable[[list[Film]], tuple[str, ...]]
 
 
 def test_an_unknown_source_is_named_with_the_known_ones() -> None:
@@ -72,18 +78,27 @@ def test_a_synthetic_source_says_so_everywhere(name: str) -> None:
     assert [one.name for one in card.distributions] == [GENERATED]
 
 
-def _films(source: Source, raw: Path) -> list[Film]:
-    return list(source.films(raw, distribution=obtain(source, mirror=MIRROR, raw=raw)))
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[Film]]:
+    """All films of a source; obtaining them raises DigestMismatch when a byte differs from the recorded ones."""
+    folder = tmp_path_factory.mktemp("raw")
+
+    def read(name: str) -> list[Film]:
+        source, raw = get_source(name), folder / name
+        return list(source.films(raw, distribution=obtain(source, mirror=MIRROR, raw=raw)))
+
+    return read
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SYNTHETIC)
-def test_the_generator_gives_the_recorded_bytes_and_readable_films(name: str, tmp_path: Path) -> None:
-    source = get_source(name)
-    films = _films(source, tmp_path / "raw")  # raises DigestMismatch when a byte differs from the recorded ones
-    assert {film.record.label for film in films} == {0, 1}
-    assert all(film.record.patient_key and film.record.site and film.record.view_position for film in films)
-    assert all(bool(film.record.opacities) == bool(film.record.label) for film in films)
+def test_the_generator_gives_the_recorded_bytes_and_readable_films(
+    name: str, films: Callable[[str], list[Film]]
+) -> None:
+    drawn = films(name)
+    assert {film.record.label for film in drawn} == {0, 1}
+    assert all(film.record.patient_key and film.record.site and film.record.view_position for film in drawn)
+    assert all(bool(film.record.opacities) == bool(film.record.label) for film in drawn)
 
 
 @pytest.mark.slow
@@ -94,7 +109,8 @@ def test_real_films_are_prepared_from_the_mirror_or_their_absence_is_explained(n
         with pytest.raises(DistributionMissing, match="FIDUCIAL_DATA_MIRROR"):
             obtain(source, mirror=MIRROR, raw=tmp_path / "raw")
         return
-    films = _films(source, tmp_path / "raw")
+    distribution = obtain(source, mirror=MIRROR, raw=tmp_path / "raw")
+    films = list(source.films(tmp_path / "raw", distribution=distribution))
     version = prepare(source, raw=tmp_path / "raw", out=tmp_path / "prepared")
     assert verify(tmp_path / "prepared") == version
     kept = sum(count["samples"] for count in version.counts.values())
@@ -103,6 +119,64 @@ def test_real_films_are_prepared_from_the_mirror_or_their_absence_is_explained(n
     if published[Split.TEST]:
         assert 0 < version.counts["test"]["samples"] <= published[Split.TEST]
         assert version.counts["tune"]["samples"] / kept == pytest.approx(source.shares.tune, abs=0.04)
+
+
+def _groups_of_copies(films: list[Film]) -> list[list[Record]]:
+    """Films that share their bytes; the first of a group is the original, the rest are copies."""
+    by_bytes: dict[str, list[Record]] = {}
+    for film in films:
+        by_bytes.setdefault(sha256_of(film.read()), []).append(film.record)
+    return [group for group in by_bytes.values() if len(group) > 1]
+
+
+def _facts_of_kermany(films: list[Film]) -> tuple[str, ...]:
+    groups = _groups_of_copies(films)
+    assert all(len({(record.published_split, record.label) for record in group}) == 1 for group in groups)
+    copies = [record for group in groups for record in group[1:]]
+    in_test = sum(record.published_split is Split.TEST for record in copies)
+    assert sum(len({record.patient_key for record in group}) > 1 for group in groups) == 1
+    return (
+        f"{len(films):,} films",
+        f"{len(groups)} groups of byte-identical films ({len(copies)} copies), {in_test} of the copies in the test "
+        "set, one group under two patient keys, none across splits or labels.",
+    )
+
+
+def _facts_of_the_nih(films: list[Film]) -> tuple[str, ...]:
+    young = sum((film.record.age_years or 0) < 18 for film in films)
+    patients = len({film.record.patient_key for film in films})
+    return (
+        f"{len(films)} films of {patients} patients, {young} of them films of patients under 18.",
+        f"{young} films are of patients under 18",
+    )
+
+
+def _facts_of_the_phantom(films: list[Film]) -> tuple[str, ...]:
+    groups = _groups_of_copies(films)
+    assert {len(group) for group in groups} == {2}
+    under_two = sum(one.patient_key != other.patient_key for one, other in groups)
+    re_exports = sum(film.record.sample_id.endswith("-reexport") for film in films)
+    return (
+        f"{len(groups)} films are stored twice byte for byte, {under_two} of them under a second patient key, and "
+        f"{re_exports} films are there a second time as a re-export",
+    )
+
+
+STATED: dict[str, Facts] = {
+    "kermany_chest_xray": _facts_of_kermany,
+    "nih_chest_xray": _facts_of_the_nih,
+    "phantom_chest": _facts_of_the_phantom,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", [name for name in STATED if name in SYNTHETIC or (MIRROR and (MIRROR / name).is_dir())]
+)
+def test_what_a_source_counts_of_itself_is_what_its_films_say(name: str, films: Callable[[str], list[Film]]) -> None:
+    stated = [*get_source(name).card.known_flaws, str(type(get_source(name)).__doc__)]
+    for fact in STATED[name](films(name)):
+        assert any(fact in statement for statement in stated), fact
 
 
 PATHS = {
@@ -134,6 +208,37 @@ def test_the_publishers_own_archive_is_read_without_the_files_of_other_systems(t
     films = list(get_source("kermany_chest_xray").films(tmp_path, distribution="publisher-v2"))
     assert {film.record.sample_id + ".jpeg" for film in films} == set(PATHS)
     assert all(io.BytesIO(film.read()).read() == f"{film.record.sample_id}.jpeg".encode() for film in films)
+
+
+def _nih_film(findings: str, raw: Path) -> Film:
+    with (raw / "images_320.tar").open("wb") as file:
+        tar = TarWriter(file)
+        tar.add("1_000.png", b"image")
+        tar.close()
+    row = f"1_000.png,1,{findings},PA,54,F"
+    (raw / "index.csv").write_text(f"path,patient_id,finding_labels,view,age_years,sex\n{row}\n")
+    (film,) = get_source("nih_chest_xray").films(raw, distribution="mirror-320")
+    return film
+
+
+@pytest.mark.parametrize(("findings", "label"), [("No Finding", 0), ("Edema|Pneumonia", 1), ("", None)])
+def test_the_nihs_list_of_findings_tells_the_label_and_an_empty_one_tells_none(
+    findings: str, label: int | None, tmp_path: Path
+) -> None:
+    assert _nih_film(findings, tmp_path).record.label == label
+
+
+def test_a_film_of_the_nih_that_is_not_frontal_is_excluded_by_rule(tmp_path: Path) -> None:
+    film = _nih_film("No Finding", tmp_path)
+    lateral = Film(record=film.record.model_copy(update={"view_position": "LL"}), read=film.read)
+    kept, counts = curate([film, lateral], exclusions=get_source("nih_chest_xray").exclusions)
+    assert kept == [film]
+    assert list(counts.values()) == [1]
+
+
+def test_a_film_of_the_nih_with_an_empty_list_of_findings_stops_the_stage(tmp_path: Path) -> None:
+    with pytest.raises(QualityCheckFailed, match="1_000: no label"):
+        inspect_all([_nih_film("", tmp_path)], min_side_px=96)
 
 
 @pytest.mark.parametrize("name", REAL)

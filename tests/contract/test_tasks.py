@@ -54,6 +54,17 @@ def test_acceptance_criteria_are_declared_before_any_result(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list_tasks())
+def test_it_is_accepted_on_discrimination_first_and_a_bound_on_sensitivity_lies_below_what_is_aimed_at(
+    name: str,
+) -> None:
+    task = get_task(name)
+    bounds = {criterion.metric: criterion.lower_bound for criterion in task.accept}
+
+    assert bounds["auroc"] >= 0.8
+    assert bounds.get("sensitivity", 0) < task.min_sensitivity
+
+
+@pytest.mark.parametrize("name", list_tasks())
 def test_every_preset_can_be_built_and_the_baselines_grid_fits(name: str) -> None:
     for preset in get_task(name).presets.values():
         assert preset.preprocessing.size_px % preset.baseline_grid_px == 0

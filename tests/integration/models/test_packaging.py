@@ -58,7 +58,7 @@ def moved(bento: PackagedBento, tmp_path: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment |= {"BENTOML_HOME": str(tmp_path / "home"), "BENTOML_DO_NOT_TRACK": "True"}
+    environment |= {"BENTOML_HOME": str(tmp_path / "home")}
     command = [sys.executable, "-P", "-m", "bentoml", "serve", str(copy), "--host", "127.0.0.1", "--port", str(port)]
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log)

@@ -1,6 +1,5 @@
 """Validation tells a model that learned from one that did not, and leaves all that others read."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,14 +7,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from domain.dataset import Split
 from domain.drift import IMAGE_FEATURES
 from domain.errors import DataProblem, DigestMismatch
 from domain.identifiers import sha256_of
 from evidence.record import ValidationReport
-from models import explanation
-from models.explanation import Opacity
-from models.inference import Scorer
-from models.loaders import radiographs, samples_of
+from models.loaders import samples_of
 from models.validation import validate_task
 
 pytestmark = pytest.mark.slow
@@ -128,20 +125,25 @@ def test_a_model_that_was_swapped_after_training_is_not_validated(
         validate(trained, tmp_path)
 
 
-def test_the_activation_map_meets_the_known_opacity_better_than_chance(trained: Any) -> None:
-    network = trained.models[0]
-    model = (trained.checkpoints / network.variant / "model.onnx").read_bytes()
-    scorer = Scorer(model, preprocessing=network.preprocessing, engine="onnxruntime")
-    samples = [sample for sample in samples_of(trained.prepared, None) if sample.split != "train" and sample.label]
-    opacities: dict[str, list[Opacity]] = {}
-    for row in pq.read_table(trained.prepared / "opacities.parquet").to_pylist():
-        opacities.setdefault(row.pop("sample_id"), []).append(Opacity(**row))
-    scores = scorer.score(list(radiographs(trained.prepared, samples)))
-    peaks = {
-        sample.sample_id: explanation.peak_px(score.activation_map, rows=sample.rows, columns=sample.columns)
-        for sample, score in zip(samples, scores, strict=True)
-    }
+def test_the_activation_map_meets_the_known_opacity_better_than_chance(
+    trained: Any, reports: tuple[ValidationReport, ...], root: Path
+) -> None:
+    network, baseline = reports
+    positives = [sample for sample in samples_of(trained.prepared, Split.TEST) if sample.label]
 
-    game = explanation.pointing_game(peaks, opacities)
+    assert baseline.explanation is None  # it gives no map
+    assert network.explanation is not None
+    assert network.explanation.share.n == len(positives)
+    assert network.explanation.share.interval[0] > network.explanation.chance_elsewhere
+    assert network.explanation.share.interval[0] > network.explanation.chance_area
+    assert "better than chance" in (root / "reports" / "network-seed1" / "report.html").read_text()
 
-    assert game.beats_chance, json.dumps({"hits": game.hits.value, "low": game.hits.low, "chance": game.chance})
+
+def test_the_pointing_game_is_in_the_training_run(trained: Any, reports: tuple[ValidationReport, ...]) -> None:
+    logged = trained.tracking.client.get_run(trained.models[0].run_id).data.metrics
+    game = reports[0].explanation
+
+    assert game is not None
+    assert (logged["test.pointing_game.low"], logged["test.pointing_game.high"]) == game.share.interval
+    assert logged["test.pointing_game.chance_elsewhere"] == game.chance_elsewhere
+    assert logged["test.pointing_game.chance_area"] == game.chance_area

@@ -133,6 +133,37 @@ def test_a_listed_exclusion_resolves_the_leak_and_is_counted(
     assert version.counts["test"]["samples"] == 1
 
 
+def test_the_card_counts_the_way_from_the_films_considered_to_those_included(
+    published: Publish, entries: Entries, record: Callable[..., Record], tmp_path: Path
+) -> None:
+    copy = (record("zz-copy.png", patient="p00"), entries[0][1])
+    rule = Exclusion(reason="first film of patient 3", applies=lambda r: r.sample_id == "p03-f0.png")
+    source, mirror = published([*entries, copy], exclusions=(rule,))
+    card = (_prepared(source, mirror, tmp_path) / "card.md").read_text()
+    flow = [
+        "| considered | 81 |", "| excluded by rule: first film of patient 3 | 1 |",
+        "| excluded as byte-identical copy | 1 |", "| excluded as near-duplicate | 0 |", "| included | 79 |",
+    ]  # fmt: skip
+    assert "\n".join(flow) in card
+
+
+def test_the_card_of_a_source_without_rules_says_so(published: Publish, entries: Entries, tmp_path: Path) -> None:
+    source, mirror = published(entries)
+    assert "| excluded by rule (none stated) | 0 |" in (_prepared(source, mirror, tmp_path) / "card.md").read_text()
+
+
+def test_the_card_counts_each_split_by_what_is_stated_of_its_films_and_names_what_is_not(
+    published: Publish, entries: Entries, tmp_path: Path
+) -> None:
+    source, mirror = published(entries)
+    prepared = _prepared(source, mirror, tmp_path)
+    counts = json.loads((prepared / "dataset.json").read_text())["counts"]
+    films = " | ".join(str(counts[split]["samples"]) for split in ("train", "tune", "test"))
+    card = (prepared / "card.md").read_text()
+    assert f"| films | training | tuning | test |\n|---|---:|---:|---:|\n| site: site | {films} |\n" in card
+    assert "Stated for no film: view, age, sex." in card
+
+
 def test_a_film_without_label_stops_the_stage_and_keeps_the_previous_version(
     published: Publish, entries: Entries, record: Callable[..., Record], image: Callable[..., bytes], tmp_path: Path
 ) -> None:

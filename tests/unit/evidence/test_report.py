@@ -16,9 +16,9 @@ from domain.acceptance import at_least
 from domain.dataset import Split
 from domain.errors import NotEstimable, OneClassOnly
 from domain.identifiers import sha256_of
-from evidence.record import Provenance, ReportedModel, ValidationReport
+from evidence.record import Explanation, Provenance, ReportedModel, ValidationReport
 from evidence.report import build_report, report_bytes, write_report
-from evidence.results import MIN_PER_SUBGROUP
+from evidence.results import MIN_PER_SUBGROUP, metric
 from evidence.scored_set import NOT_STATED, ScoredSet, age_band
 from evidence.statistics import operating_point, roc
 
@@ -213,6 +213,50 @@ def test_the_page_loads_nothing_and_shows_every_headline_number(report: Validati
         "missed by",
     ):
         assert words in page
+
+
+def _page(report: ValidationReport, folder: Path) -> str:
+    write_report(report, gallery={}, folder=folder)
+    return (folder / "report.html").read_text()
+
+
+def test_the_page_claims_no_more_of_the_test_set_than_is_held(
+    report: ValidationReport, reported: ReportedModel, tmp_path: Path
+) -> None:
+    page = _page(report, tmp_path)
+    assert "scored once" not in page
+    assert "one pass over the test set" in page
+    assert "it chose on tuning data" in page
+    assert "Whether this test set was looked at before, for this version or for another, is not recorded yet." in page
+    point = reported.operating_point.model_copy(update={"chosen_on": "not chosen"})
+    unchosen = report.model_copy(update={"model": reported.model_copy(update={"operating_point": point})})
+    assert "it chose on tuning data" not in _page(unchosen, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("hits", "elsewhere", "area", "better"),
+    [(60, 0.2, 0.05, True), (60, 0.6, 0.05, False), (60, 0.2, 0.6, False), (15, 0.2, 0.05, False)],
+)
+def test_an_explanation_is_shown_with_its_interval_beside_chance_and_one_that_does_not_beat_it_is_a_warning(
+    hits: int, elsewhere: float, area: float, better: bool, scored: Callable[..., ScoredSet],
+    reported: ReportedModel, provenance: Provenance, tmp_path: Path,
+) -> None:  # fmt: skip
+    test = scored()
+    share = metric(test, "pointing_game", operating_point.wilson(hits, 100, positives=100))
+    explanation = Explanation(hits=hits, share=share, chance_elsewhere=elsewhere, chance_area=area)
+    report = build_report(reported, provenance=provenance, test=test, explanation=explanation)
+    page = _page(report, tmp_path)
+    assert f"{hits} of 100" in page
+    assert f'{share.value:.3f} <span class="note">({share.interval[0]:.3f}–{share.interval[1]:.3f})' in page
+    assert f"<td>{elsewhere:.3f}</td>" in page
+    assert f"<td>{area:.3f}</td>" in page
+    assert ("✓ better than chance" in page) is better
+    assert any("no better than chance" in warning for warning in report.warnings) is not better
+
+
+def test_a_report_without_an_explanation_says_so(report: ValidationReport, tmp_path: Path) -> None:
+    assert report.explanation is None
+    assert "Not measured: the model gives no activation map" in _page(report, tmp_path)
 
 
 def test_words_from_a_source_cannot_become_markup(
