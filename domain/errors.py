@@ -65,7 +65,7 @@ class ImageTooLarge(BadInput):
 
 
 class UnsupportedImageKind(BadInput):
-    """A readable DICOM object without a single greyscale frame to score (multi-frame, colour, no pixels …)."""
+    """A readable image without a single greyscale frame to score (several frames, colour, no pixels …)."""
 
     code = "unsupported-image-kind"
 

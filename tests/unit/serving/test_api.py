@@ -153,14 +153,18 @@ def test_waiting_ends_when_the_time_is_over(client: Client, film: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-@pytest.mark.parametrize("colour", [False, True])
-def test_grey_and_colour_images_are_taken(kind: str, colour: bool, client: Client) -> None:
-    shape = (64, 64, 3) if colour else (64, 64)
-    pixels = np.random.default_rng(1).integers(0, 255, shape, dtype=np.uint8)
-    response = send(client, encoded(pixels, kind))
-    assert response.status_code in (202, 422)
-    if response.status_code == 422:
-        problem(response, 422, "unsupported-image-kind")
+@pytest.mark.parametrize("channels", [1, 3])
+def test_grey_images_are_taken_in_one_channel_and_in_three(kind: str, channels: int, client: Client) -> None:
+    grey = np.random.default_rng(1).integers(0, 255, (64, 64), dtype=np.uint8)
+    pixels = grey if channels == 1 else np.repeat(grey[..., np.newaxis], 3, axis=2)
+    assert send(client, encoded(pixels, kind)).status_code == 202
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_an_image_in_colour_is_refused(kind: str, client: Client, database: Database) -> None:
+    colour = np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    problem(send(client, encoded(colour, kind)), 422, "unsupported-image-kind")
+    assert nothing_is_stored(database)
 
 
 def test_a_16_bit_film_is_taken(client: Client) -> None:
