@@ -15,10 +15,16 @@ ROUTER = APIRouter(tags=["platform"])
 
 @ROUTER.get("/api/v1/about")
 def about(request: Request, facade: FacadeParts) -> About:
-    """Level and way to sign in."""
+    """Level, what it aims at, and the way to sign in."""
     level = facade.level
     version: str = request.app.version
-    return About(version=version, level=level.name, authentication=facade.authentication, worklist=level.worklist)
+    return About(
+        version=version,
+        level=level.name,
+        authentication=facade.authentication,
+        worklist=level.worklist,
+        aims=level.aims,
+    )
 
 
 @ROUTER.get("/api/v1/me", responses={401: {"model": Problem}})
