@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Request
 
 from domain.errors import ForbiddenByLevel
-from serving.api.deps import FacadeParts
+from serving.api.deps import FacadeParts, address_of
 from serving.api.schemas import Problem, TokenView
 
 ROUTER = APIRouter(prefix="/api/v1/token", tags=["access"], responses={401: {"model": Problem}})
@@ -13,6 +13,7 @@ ROUTER = APIRouter(prefix="/api/v1/token", tags=["access"], responses={401: {"mo
 
 @ROUTER.post("")
 def issue_token(
+    request: Request,
     facade: FacadeParts,
     username: Annotated[str, Form(max_length=64)],
     password: Annotated[str, Form(max_length=256)],
@@ -20,5 +21,5 @@ def issue_token(
     """A bearer token for a name and password."""
     if facade.authentication == "basic":
         raise ForbiddenByLevel("This installation signs in with HTTP basic.", next_step="Set FIDUCIAL_LEVEL=enhanced.")
-    token = facade.tokens.issue(facade.accounts.check(username, password))
+    token = facade.tokens.issue(facade.accounts.check(username, password, address=address_of(request)))
     return TokenView(access_token=token, expires_in=int(facade.tokens.lifetime.total_seconds()))
