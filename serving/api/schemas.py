@@ -164,6 +164,13 @@ class Me(_View):
     role: str
 
 
+class FieldProblem(_View):
+    """One field of a request that is not valid; never with its value."""
+
+    field: str
+    rule: str
+
+
 class Problem(_View):
     """A problem document (RFC 9457)."""
 
@@ -173,6 +180,7 @@ class Problem(_View):
     detail: str
     code: str = Field(examples=["unknown-study"])
     next_step: str | None = None
+    errors: tuple[FieldProblem, ...] | None = Field(None, description="The fields that are not valid.")
 
 
 def study_view(study: Study, predictions: tuple[PredictionView, ...]) -> StudyView:

@@ -7,7 +7,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from domain.identifiers import Tenant
 from serving.api.deps import FacadeParts, SignedIn
-from serving.api.schemas import About, Me, Problem
+from serving.api.openapi import problems
+from serving.api.schemas import About, Me
 from serving.intake import TOPIC
 
 ROUTER = APIRouter(tags=["platform"])
@@ -27,7 +28,7 @@ def about(request: Request, facade: FacadeParts) -> About:
     )
 
 
-@ROUTER.get("/api/v1/me", responses={401: {"model": Problem}})
+@ROUTER.get("/api/v1/me", responses=problems(401, 429))
 def me(principal: SignedIn) -> Me:
     """Who is signed in."""
     return Me(name=principal.name, role=principal.role)
@@ -39,7 +40,7 @@ async def healthz() -> str:
     return "ok\n"
 
 
-@ROUTER.get("/readyz", response_class=PlainTextResponse, responses={503: {"model": Problem}})
+@ROUTER.get("/readyz", response_class=PlainTextResponse, responses=problems(503))
 def readyz(facade: FacadeParts) -> str:
     """Studies can be received: the database answers."""
     _waiting(facade, facade.tenant)

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Form, Request
 
 from domain.errors import ForbiddenByLevel
 from serving.api.deps import FacadeParts, address_of
-from serving.api.schemas import Problem, TokenView
+from serving.api.openapi import PROTECTED
+from serving.api.schemas import TokenView
 
-ROUTER = APIRouter(prefix="/api/v1/token", tags=["access"], responses={401: {"model": Problem}})
+ROUTER = APIRouter(prefix="/api/v1/token", tags=["access"], responses=PROTECTED)
 
 
 @ROUTER.post("")

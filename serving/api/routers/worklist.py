@@ -8,10 +8,11 @@ from domain.audit import AuditAction
 from domain.errors import ForbiddenByLevel
 from domain.identifiers import StudyId
 from serving.api.deps import FacadeParts, MayReadWorklist, record_read
-from serving.api.schemas import Problem, Worklist
+from serving.api.openapi import PROTECTED, problems
+from serving.api.schemas import Worklist
 from serving.api.views import show_study
 
-ROUTER = APIRouter(prefix="/api/v1/worklist", tags=["worklist"], responses={403: {"model": Problem}})
+ROUTER = APIRouter(prefix="/api/v1/worklist", tags=["worklist"], responses={**PROTECTED, **problems(404)})
 
 
 @ROUTER.get("")
