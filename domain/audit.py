@@ -14,6 +14,7 @@ class AuditAction(StrEnum):
 
     STUDY_RECEIVED = "study.received"
     STUDY_READ = "study.read"
+    WORKLIST_READ = "worklist.read"
     PREDICTION_ANSWERED = "prediction.answered"
     PREDICTION_REFUSED = "prediction.refused"
     PREDICTION_FAILED = "prediction.failed"
@@ -21,6 +22,7 @@ class AuditAction(StrEnum):
     TRACE_READ = "trace.read"
     MODEL_PROMOTED = "model.promoted"
     TRAFFIC_CHANGED = "traffic.changed"
+    ACCESS_REFUSED = "access.refused"
 
 
 class AuditEvent(BaseModel):

@@ -3,7 +3,7 @@
     FiducialError
     ├── BadInput            what came in cannot be used            (HTTP 4xx, exit 2)
     ├── NotFound            the thing named does not exist         (HTTP 404, exit 3)
-    ├── Refused             a rule says no                         (HTTP 403/409/422, exit 4)
+    ├── Refused             a rule says no                         (HTTP 4xx, exit 4)
     ├── DataProblem         a dataset does not meet its checks     (exit 5)
     ├── IntegrityViolation  bytes are not what was recorded        (HTTP 500, exit 6)
     └── Unavailable         a part we need does not answer         (HTTP 503, exit 7)
@@ -66,7 +66,7 @@ class ImageTooLarge(BadInput):
 
 
 class UnsupportedImageKind(BadInput):
-    """A readable DICOM object without a single greyscale frame to score (multi-frame, colour, no pixels …)."""
+    """A readable image without a single greyscale frame to score (several frames, colour, no pixels …)."""
 
     code = "unsupported-image-kind"
 
@@ -149,6 +149,14 @@ class NotAuthenticated(Refused):
     """Who asks is not known."""
 
     code = "not-authenticated"
+    account: str = ""  # whose password was wrong, where there is such an account
+
+
+class TooManyAttempts(Refused):
+    """Too many wrong passwords in a short time."""
+
+    code = "too-many-attempts"
+    account: str = ""  # whose, where there is such an account
 
 
 class Conflict(Refused):

@@ -20,8 +20,24 @@ class LevelName(StrEnum):
     ENTERPRISE = "enterprise"
 
 
+class Aims(BaseModel):
+    """What a level is meant for and to reach. Start-up cannot check these, and what is not built yet is in here too."""
+
+    model_config = ConfigDict(frozen=True)
+
+    compliance: tuple[str, ...]
+    deployment: tuple[str, ...]
+    secrets: Literal["files", "vault"]
+    encryption_at_rest: bool
+    upload_s: int  # a study is acknowledged in less
+    inference_s: int  # and answered in less
+    concurrent_users: int
+    studies_a_day: int
+    uptime_percent: float
+
+
 class Level(BaseModel):
-    """One row of the table in MISSION: what a level allows and requires."""
+    """One column of the table of levels: what a level allows and requires."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,7 +50,10 @@ class Level(BaseModel):
     tls_required: bool
     tenants: Literal["one", "many"]
     available: bool  # False: its parts are not all built, so it refuses to start
+    aims: Aims  # told by GET /api/v1/about; nothing enforces them
 
+
+_TECHNICAL = ("audit trail", "HIPAA technical safeguards", "break-glass")
 
 LEVELS: dict[LevelName, Level] = {
     level.name: level
@@ -42,21 +61,40 @@ LEVELS: dict[LevelName, Level] = {
         Level(
             name=LevelName.STARTER, dicom="basic", demo_models=True, databases=frozenset({"sqlite", "postgresql"}),
             authentication="basic", worklist=False, tls_required=False, tenants="one", available=True,
+            aims=Aims(
+                compliance=(), deployment=("one command",), secrets="files", encryption_at_rest=False,
+                upload_s=5, inference_s=10, concurrent_users=5, studies_a_day=100, uptime_percent=99.0,
+            ),
         ),
         Level(
             name=LevelName.ENHANCED, dicom="full", demo_models=True, databases=frozenset({"sqlite", "postgresql"}),
             authentication="jwt", worklist=True, tls_required=False, tenants="one", available=True,
+            aims=Aims(
+                compliance=("audit trail",), deployment=("Compose",), secrets="files", encryption_at_rest=False,
+                upload_s=15, inference_s=10, concurrent_users=10, studies_a_day=500, uptime_percent=99.5,
+            ),
         ),
         Level(
             name=LevelName.CLINICAL, dicom="full", demo_models=False, databases=frozenset({"postgresql"}),
             authentication="jwt+mfa", worklist=True, tls_required=True, tenants="one", available=False,
+            aims=Aims(
+                compliance=_TECHNICAL, deployment=("Compose", "PostgreSQL", "Orthanc", "Prometheus", "Grafana"),
+                secrets="files", encryption_at_rest=False,
+                upload_s=30, inference_s=60, concurrent_users=50, studies_a_day=1_000, uptime_percent=99.5,
+            ),
         ),
         Level(
             name=LevelName.ENTERPRISE, dicom="full", demo_models=False, databases=frozenset({"postgresql"}),
             authentication="oidc+mfa", worklist=True, tls_required=True, tenants="many", available=False,
+            aims=Aims(
+                compliance=(*_TECHNICAL, "FDA 510(k) and PCCP evidence", "21 CFR Part 11 signatures"),
+                deployment=("Kubernetes", "autoscaling", "Istio", "Vault"), secrets="vault", encryption_at_rest=True,
+                upload_s=30, inference_s=60, concurrent_users=1_000, studies_a_day=10_000, uptime_percent=99.9,
+            ),
         ),
     )
 }  # fmt: skip
+_BUILT: frozenset[Authentication] = frozenset({"basic", "jwt"})
 
 
 class StartUp(BaseModel):
@@ -71,7 +109,7 @@ class StartUp(BaseModel):
     signing_key_bytes: int  # length of the secret that signs tokens; 0 when there is none
     serves_demo_model: bool
     demo_approved_versions: tuple[str, ...]  # champions and challengers approved by "demo"
-    tenants: int
+    tenants: int  # whose records the database holds, and this installation's own
 
 
 def _level_is_built(facts: StartUp) -> str:
@@ -91,6 +129,11 @@ def _authentication_strong_enough(facts: StartUp) -> str:
     order: list[Authentication] = ["basic", "jwt", "jwt+mfa", "oidc+mfa"]
     needed = LEVELS[facts.level].authentication
     return "" if order.index(facts.authentication) >= order.index(needed) else f"authentication must be {needed}"
+
+
+def _authentication_is_built(facts: StartUp) -> str:
+    built = facts.authentication in _BUILT
+    return "" if built else f"authentication by {facts.authentication} is not built yet; choose basic or jwt"
 
 
 def _tls_present(facts: StartUp) -> str:
@@ -115,12 +158,13 @@ def _no_demo_approval(facts: StartUp) -> str:
 
 
 def _one_tenant(facts: StartUp) -> str:
-    return "only one tenant is allowed" if LEVELS[facts.level].tenants == "one" and facts.tenants > 1 else ""
+    too_many = LEVELS[facts.level].tenants == "one" and facts.tenants > 1
+    return f"only one tenant is allowed, and the database would hold {facts.tenants}" if too_many else ""
 
 
 RULES: tuple[Callable[[StartUp], str], ...] = (
-    _level_is_built, _database_allowed, _authentication_strong_enough, _tls_present, _signing_key_long_enough,
-    _no_demo_model, _no_demo_approval, _one_tenant,
+    _level_is_built, _database_allowed, _authentication_strong_enough, _authentication_is_built, _tls_present,
+    _signing_key_long_enough, _no_demo_model, _no_demo_approval, _one_tenant,
 )  # fmt: skip
 
 

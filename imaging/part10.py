@@ -65,8 +65,7 @@ def read_upload(data: bytes, *, limits: Limits, dicom_scope: DicomScope) -> Rece
     image_format = format_of(data)
     if image_format == "dicom":
         return _read_dicom(data, limits=limits, scope=dicom_scope)
-    raster = read_raster(data, image_format=image_format, limits=limits)
-    rows, columns = raster.pixels.shape
+    rows, columns = read_raster(data, image_format=image_format, limits=limits).shape
     return ReceivedImage(
         image_format=image_format,
         attributes=ImageAttributes(),

@@ -24,7 +24,6 @@ class Radiograph:
     pixels: NDArray[np.uint8] | NDArray[np.uint16]
     bits: int
     pixel_spacing_mm: tuple[float, float] | None = None  # between rows, between columns; None: not stated
-    luminance_of_colour: bool = False  # the file was in colour; what is here is its luminance
 
 
 def decode(data: bytes, *, limits: Limits) -> Radiograph:
@@ -38,9 +37,8 @@ def decode(data: bytes, *, limits: Limits) -> Radiograph:
     image_format = format_of(data)
     if image_format == "dicom":
         return _decode_dicom(data, limits=limits)
-    raster = read_raster(data, image_format=image_format, limits=limits)
-    bits = raster.pixels.dtype.itemsize * 8
-    return Radiograph(raster.pixels, bits, luminance_of_colour=raster.luminance_of_colour)
+    pixels = read_raster(data, image_format=image_format, limits=limits)
+    return Radiograph(pixels, bits=pixels.dtype.itemsize * 8)
 
 
 def _decode_dicom(data: bytes, *, limits: Limits) -> Radiograph:

@@ -117,6 +117,11 @@ class Settings(BaseSettings):
         return self.home / "objects"
 
     @property
+    def heartbeats(self) -> Path:
+        """Folder of the files that loops without a port touch."""
+        return self.home / "heartbeats"
+
+    @property
     def secrets(self) -> Path:
         """Folder of the secrets."""
         return self.home / "secrets"

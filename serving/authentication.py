@@ -4,16 +4,17 @@ import base64
 import binascii
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import jwt
 
 from domain.access import Principal, UserRole
-from domain.errors import NotAuthenticated
+from domain.errors import NotAuthenticated, TooManyAttempts
 from domain.identifiers import Tenant
 from infra.clock import now as clock_now
+from serving.throttle import Throttle
 
 ISSUER, AUDIENCE, ALGORITHM = "fiducial", "fiducial-facade", "HS256"
 TOKEN_LIFETIME = timedelta(minutes=30)
@@ -27,8 +28,8 @@ class Authenticator(Protocol):
     def challenge(self) -> str:
         """The value of WWW-Authenticate."""
 
-    def principal(self, authorization: str | None) -> Principal:
-        """Who sends this header."""
+    def principal(self, authorization: str | None, *, address: str = "") -> Principal:
+        """Who sends this header, and from where."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,10 @@ class BasicAuthenticator:
 
     accounts: Mapping[str, Account]
     challenge: str = 'Basic realm="fiducial", charset="UTF-8"'
+    throttle: Throttle = field(default_factory=Throttle)
 
-    def principal(self, authorization: str | None) -> Principal:
-        """Who sends this header; raises NotAuthenticated."""
+    def principal(self, authorization: str | None, *, address: str = "") -> Principal:
+        """Who sends this header; raises NotAuthenticated or TooManyAttempts."""
         scheme, _, value = (authorization or "").partition(" ")
         if scheme.lower() != "basic":
             raise NotAuthenticated("Name and password are needed.", next_step="Sign in.")
@@ -63,15 +65,34 @@ class BasicAuthenticator:
             name, _, password = base64.b64decode(value.strip(), validate=True).decode("utf-8").partition(":")
         except (binascii.Error, UnicodeDecodeError):
             raise NotAuthenticated("The credentials cannot be read.", next_step=_AGAIN) from None
-        return self.check(name, password)
+        return self.check(name, password, address=address)
 
-    def check(self, name: str, password: str) -> Principal:
-        """The principal of a name and password, in a time that tells nothing of either; raises NotAuthenticated."""
+    def check(self, name: str, password: str, *, address: str = "") -> Principal:
+        """The principal of a name and password, in a time that tells nothing of either.
+
+        Raises:
+            NotAuthenticated: one of them is wrong.
+            TooManyAttempts: the last ones from this address were.
+        """
         account = self.accounts.get(name)
-        expected = account.password if account else "\0no such account\0"
-        if not hmac.compare_digest(expected.encode(), password.encode()) or account is None:
-            raise NotAuthenticated("Name or password is wrong.", next_step=_AGAIN)
-        return account.principal
+        known = name if account else ""
+        try:
+            self.throttle.check((known, address))
+            principal = _principal(account, password)
+        except (NotAuthenticated, TooManyAttempts) as error:
+            error.account = known
+            if isinstance(error, NotAuthenticated):
+                self.throttle.wrong((known, address))
+            raise
+        self.throttle.right((known, address))
+        return principal
+
+
+def _principal(account: Account | None, password: str) -> Principal:
+    expected = account.password if account else "\0no such account\0"
+    if not hmac.compare_digest(expected.encode(), password.encode()) or account is None:
+        raise NotAuthenticated("Name or password is wrong.", next_step=_AGAIN)
+    return account.principal
 
 
 @dataclass(frozen=True)
@@ -97,8 +118,8 @@ class TokenAuthenticator:
         }
         return jwt.encode(claims, self.signing_key, algorithm=ALGORITHM)
 
-    def principal(self, authorization: str | None) -> Principal:
-        """Who sends this header; raises NotAuthenticated."""
+    def principal(self, authorization: str | None, *, address: str = "") -> Principal:
+        """Who sends this header; raises NotAuthenticated. A signature cannot be guessed, so nothing is counted."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer":
             raise NotAuthenticated("A bearer token is needed.", next_step="Ask POST /api/v1/token for one.")

@@ -36,6 +36,7 @@ STATUS: Mapping[type[errors.FiducialError], int] = {
     errors.NotFound: 404,
     errors.Refused: 403,
     errors.NotAuthenticated: 401,
+    errors.TooManyAttempts: 429,
     errors.Conflict: 409,
     errors.CriteriaNotMet: 409,
     errors.ParityNotMet: 409,

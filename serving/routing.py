@@ -13,6 +13,7 @@ from infra.db.session import Database
 from serving.demo import DEMO_TASK, DEMO_VERSION
 
 MAX_AGE_S = 1.0
+MOST_ROUTES = 256  # kept at once: whoever asks for tasks or tenants that do not exist must not fill the memory
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,10 @@ class DatabaseRouting:
             return route
         now = self.clock()
         route = await anyio.to_thread.run_sync(self._read, task, tenant)
+        self._kept.pop((tenant, task), None)
         self._kept[tenant, task] = (now, route)
+        if len(self._kept) > MOST_ROUTES:
+            del self._kept[next(iter(self._kept))]  # the one read longest ago
         return route
 
     def _read(self, task: str, tenant: Tenant) -> Route:

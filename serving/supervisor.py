@@ -6,7 +6,7 @@ A version gets its address, and with it traffic, only after it is ready and repe
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,6 +55,7 @@ class Supervisor:
     first_port: int
     demo_allowed: bool
     poll_s: float = 0.5
+    heartbeat: Callable[[], None] = lambda: None  # called each round: the loop turns
     _running: dict[tuple[str, int], Running] = field(default_factory=dict)
 
     def run(self, stop: threading.Event) -> None:
@@ -62,6 +63,7 @@ class Supervisor:
         self._forget_addresses()
         try:
             while not stop.is_set():
+                self.heartbeat()
                 self.step()
                 stop.wait(self.poll_s)
         finally:

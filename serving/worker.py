@@ -61,12 +61,14 @@ class Worker:
     limits: Limits
     pace: Pace = field(default_factory=Pace)
     now: Callable[[], datetime] = clock_now
+    heartbeat: Callable[[], None] = lambda: None  # called each round: the loop turns
 
     def run(self, stop: threading.Event) -> None:
         """Claim and answer until told to stop; what is being answered then is finished first."""
         with ThreadPoolExecutor(self.pace.threads, thread_name_prefix="answer") as pool:
             busy: set[Future[None]] = set()
             while not stop.is_set():
+                self.heartbeat()
                 busy = {future for future in busy if not future.done()}
                 messages = self._claim(self.pace.threads - len(busy))
                 busy |= {pool.submit(self.handle, message) for message in messages}

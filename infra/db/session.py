@@ -10,7 +10,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.orm import Session
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from domain.errors import Conflict, Unavailable
 from domain.identifiers import Tenant
 from infra.db.addresses import Addresses
-from infra.db.audit import AuditLog
+from infra.db.audit import AuditHeadRow, AuditLog
 from infra.db.base import Base
 from infra.db.feature_rows import FeatureRows
 from infra.db.model_versions import ModelVersions
@@ -91,6 +91,13 @@ class Database:
                 if not read_only:
                     work.audit.write()
                     session.commit()
+
+    def tenants(self) -> frozenset[Tenant]:
+        """Whose records lie here: every tenant's first record is accompanied by an audit event."""
+        # The one question that no unit of work can answer, since each sees a single tenant.
+        with _translated_errors(), self._engine.connect() as connection:
+            connection = connection.execution_options(fiducial_read_only=True)
+            return frozenset(Tenant(tenant) for tenant in connection.scalars(select(AuditHeadRow.tenant)))
 
     def close(self) -> None:
         """Closes the pool's connections."""

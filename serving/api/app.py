@@ -13,7 +13,7 @@ from serving.api.deps import Facade
 from serving.api.errors import add_error_handlers
 from serving.api.metrics import CountRequests
 from serving.api.middleware import RefuseForeignPages, SecurityHeaders, UploadLimit
-from serving.api.schemas import Problem
+from serving.api.openapi import complete, problems
 
 DESCRIPTION = """\
 The clinical facade of Fiducial: send a study, read the prediction, walk it back to its data.
@@ -35,10 +35,10 @@ def build_app(facade: Facade, *, version: str) -> FastAPI:
         openapi_url="/openapi.json",
         lifespan=_lifespan,
     )
-    app.openapi_version = "3.0.3"  # the bundled Swagger UI 4 does not render 3.1
     app.state.facade = facade
     for router in _all_routers():
-        app.include_router(router, responses={422: {"model": Problem}})
+        app.include_router(router, responses=problems(422))
+    complete(app)
     add_error_handlers(app)
     # The last one added is the outermost.
     app.add_middleware(UploadLimit, max_bytes=facade.max_upload_bytes)

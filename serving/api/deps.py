@@ -20,6 +20,7 @@ from infra.clock import now
 from infra.db.session import Database, UnitOfWork
 from infra.objects import ObjectStore
 from serving.api.metrics import Metrics
+from serving.api.refusals import Refusals
 from serving.authentication import Authenticator, BasicAuthenticator, TokenAuthenticator
 from serving.intake import Intake
 from serving.problems import NotPermitted
@@ -42,8 +43,12 @@ class Facade:
     tokens: TokenAuthenticator
     metrics: Metrics
     max_upload_bytes: int
+    refusals: Refusals = field(init=False)
     uploads: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(UPLOADS_AT_ONCE))
     upload_patience_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "refusals", Refusals(self.database, self.tenant))
 
     @contextmanager
     def upload_slot(self) -> Iterator[None]:
@@ -79,12 +84,20 @@ def get_facade(request: Request) -> Facade:
 
 
 def signed_in(request: Request) -> Principal:
-    """Who asks; raises NotAuthenticated."""
-    return get_facade(request).authenticator.principal(request.headers.get("Authorization"))
+    """Who asks; raises NotAuthenticated or TooManyAttempts."""
+    authenticator = get_facade(request).authenticator
+    principal = authenticator.principal(request.headers.get("Authorization"), address=address_of(request))
+    request.state.principal = principal
+    return principal
+
+
+def address_of(request: Request) -> str:
+    """Where the request comes from, as far as the server can tell."""
+    return request.client.host if request.client else ""
 
 
 def allowed(request: Request, permission: Permission) -> Principal:
-    """Who asks, if they may; raises NotAuthenticated or NotPermitted."""
+    """Who asks, if they may; raises NotPermitted or as ``signed_in`` does."""
     principal = signed_in(request)
     if not principal.may(permission):
         raise NotPermitted(f"The role {principal.role} may not {permission.replace('_', ' ')}.")

@@ -12,6 +12,7 @@ from domain import errors
 from infra import logs
 from serving.api.deps import get_facade
 from serving.problems import MEDIA_TYPE, MethodNotAllowed, NotPermitted, problem
+from serving.throttle import WINDOW_S
 
 log = logs.get(__name__)
 
@@ -45,6 +46,10 @@ async def _on_known(request: Request, error: Exception) -> Response:
     if not isinstance(error, errors.FiducialError):
         return await _on_defect(request, error)
     headers: dict[str, str] = {}
+    if isinstance(error, errors.NotAuthenticated | errors.TooManyAttempts | NotPermitted):
+        await get_facade(request).refusals.record(request, error)
+    if isinstance(error, errors.TooManyAttempts):
+        headers["Retry-After"] = str(WINDOW_S)
     if isinstance(error, errors.NotAuthenticated):
         headers["WWW-Authenticate"] = _challenge(request)
     if isinstance(error, errors.Unavailable):

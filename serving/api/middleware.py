@@ -2,9 +2,11 @@
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.errors import ImageTooLarge
+from serving.api.deps import get_facade
 from serving.api.errors import problem_response
 from serving.problems import NotPermitted
 
@@ -91,6 +93,8 @@ class RefuseForeignPages:
         """Pass the request on, or refuse it."""
         if scope["type"] == "http" and scope["method"] not in _READS and _is_foreign(scope):
             refusal = NotPermitted("Another site's page asked for this.", next_step="Use the platform's own page.")
+            request = Request(scope)
+            await get_facade(request).refusals.record(request, refusal)
             await problem_response(refusal)(scope, receive, send)
             return
         await self._app(scope, receive, send)

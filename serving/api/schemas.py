@@ -9,6 +9,7 @@ from domain.acceptance import MetricValue
 from domain.codes import CodedConcept
 from domain.identifiers import SOPInstanceUID
 from domain.intended_use import ImageAttributes
+from domain.level import Aims
 from domain.model_version import ModelManifest
 from domain.prediction import Done, Failed, InstanceScore, Pending, Prediction, RefusedPrediction
 from domain.study import Instance, Study
@@ -153,6 +154,7 @@ class About(_View):
     level: str
     authentication: str
     worklist: bool
+    aims: Aims = Field(description="What the level is meant to reach. Nothing enforces it; not all of it is built.")
 
 
 class Me(_View):
@@ -160,6 +162,13 @@ class Me(_View):
 
     name: str
     role: str
+
+
+class FieldProblem(_View):
+    """One field of a request that is not valid; never with its value."""
+
+    field: str
+    rule: str
 
 
 class Problem(_View):
@@ -171,6 +180,7 @@ class Problem(_View):
     detail: str
     code: str = Field(examples=["unknown-study"])
     next_step: str | None = None
+    errors: tuple[FieldProblem, ...] | None = Field(None, description="The fields that are not valid.")
 
 
 def study_view(study: Study, predictions: tuple[PredictionView, ...]) -> StudyView:

@@ -34,7 +34,7 @@ def start() -> tuple[Settings, Database]:
     _refuse(_facts(settings))  # before anything is opened
     database = Database(settings.database)
     database.migrate()
-    _refuse(_facts(settings).model_copy(update=_facts_of_models(database, settings.tenant)))
+    _refuse(_facts(settings).model_copy(update=_facts_of_records(database, settings.tenant)))
     return settings, database
 
 
@@ -60,8 +60,8 @@ def _facts(settings: Settings) -> StartUp:
     )
 
 
-def _facts_of_models(database: Database, tenant: Tenant) -> dict[str, object]:
-    """Whether the demo classifier would answer, and which answering versions only "demo" approved."""
+def _facts_of_records(database: Database, tenant: Tenant) -> dict[str, object]:
+    """Whether the demo classifier would answer, which answering versions only "demo" approved, how many tenants."""
     with database.unit_of_work(tenant, read_only=True) as work:
         policies = work.traffic.all_current()
         answering = [
@@ -70,7 +70,8 @@ def _facts_of_models(database: Database, tenant: Tenant) -> dict[str, object]:
             for version in (policy.champion, *(challenger.version for challenger in policy.challengers))
         ]
     names = tuple(manifest.model_version for manifest in answering if manifest.approver == _DEMO_APPROVER)
-    return {"serves_demo_model": not policies, "demo_approved_versions": names}
+    tenants = len(database.tenants() | {tenant})
+    return {"serves_demo_model": not policies, "demo_approved_versions": names, "tenants": tenants}
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -1,6 +1,7 @@
 """Composition root of the Bento services' supervisor: ``python -m serving.wiring.services``."""
 
 from infra.environment import process_environment
+from infra.heartbeat import Heartbeat
 from serving.processes import stop_on_signals
 from serving.supervisor import Supervisor
 from serving.wiring.common import run, start
@@ -17,6 +18,7 @@ def main() -> None:
         scratch=settings.home.resolve() / "bentoml" / "metrics",
         first_port=settings.services_port,
         demo_allowed=settings.limits_of_level.demo_models,
+        heartbeat=Heartbeat(settings.heartbeats, "services").beat,
     ).run(stop)
 
 

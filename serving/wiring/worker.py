@@ -1,5 +1,6 @@
 """Composition root of the worker: ``python -m serving.wiring.worker``."""
 
+from infra.heartbeat import Heartbeat
 from infra.objects import ObjectStore
 from serving.gateway_client import GatewayClient
 from serving.processes import stop_on_signals
@@ -18,6 +19,7 @@ def main() -> None:
         gateway=GatewayClient.to(settings.gateway),
         limits=limits_of(settings),
         pace=Pace(lease_s=settings.lease_s, max_attempts=settings.max_attempts),
+        heartbeat=Heartbeat(settings.heartbeats, "worker").beat,
     ).run(stop)
 
 

@@ -55,6 +55,21 @@ def test_nobody_waits_for_a_part_without_a_health_check(name: str) -> None:
         assert "test" in SERVICES[needed]["healthcheck"]
 
 
+@pytest.mark.parametrize("name", ["worker", "services"])
+def test_what_has_no_port_is_well_as_long_as_its_own_heartbeat_is_fresh(name: str) -> None:
+    check = SERVICES[name]["healthcheck"]["test"]
+    assert check == ["CMD", "python", "/app/healthcheck.py", f"/var/lib/fiducial/heartbeats/{name}-{{host}}"]
+    assert f'Heartbeat(settings.heartbeats, "{name}")' in (ROOT / f"serving/wiring/{name}.py").read_text()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_none_of_ours_can_take_the_whole_host(name: str) -> None:
+    memory = re.fullmatch(r"(\d+)g", SERVICES[name]["mem_limit"])
+    assert memory
+    assert 1 <= int(memory[1]) <= 8
+    assert 64 <= SERVICES[name]["pids_limit"] <= 1024
+
+
 def test_secrets_have_no_default_and_stand_in_the_example() -> None:
     example = (ROOT / ".env.example").read_text()
     for secret in SECRETS:

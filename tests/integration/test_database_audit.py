@@ -43,6 +43,10 @@ def run(database: Database, *statements: str) -> None:
             connection.execute(text(statement))
 
 
+def test_the_database_knows_whose_records_it_holds(logged: Database) -> None:
+    assert logged.tenants() == {DEFAULT_TENANT, Tenant("other")}
+
+
 def test_an_untouched_log_is_whole(logged: Database) -> None:
     assert verified(logged) == 5
     with logged.unit_of_work(DEFAULT_TENANT) as work:

@@ -7,7 +7,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from domain.identifiers import Tenant
 from serving.api.deps import FacadeParts, SignedIn
-from serving.api.schemas import About, Me, Problem
+from serving.api.openapi import problems
+from serving.api.schemas import About, Me
 from serving.intake import TOPIC
 
 ROUTER = APIRouter(tags=["platform"])
@@ -15,13 +16,19 @@ ROUTER = APIRouter(tags=["platform"])
 
 @ROUTER.get("/api/v1/about")
 def about(request: Request, facade: FacadeParts) -> About:
-    """Level and way to sign in."""
+    """Level, what it aims at, and the way to sign in."""
     level = facade.level
     version: str = request.app.version
-    return About(version=version, level=level.name, authentication=facade.authentication, worklist=level.worklist)
+    return About(
+        version=version,
+        level=level.name,
+        authentication=facade.authentication,
+        worklist=level.worklist,
+        aims=level.aims,
+    )
 
 
-@ROUTER.get("/api/v1/me", responses={401: {"model": Problem}})
+@ROUTER.get("/api/v1/me", responses=problems(401, 429))
 def me(principal: SignedIn) -> Me:
     """Who is signed in."""
     return Me(name=principal.name, role=principal.role)
@@ -33,7 +40,7 @@ async def healthz() -> str:
     return "ok\n"
 
 
-@ROUTER.get("/readyz", response_class=PlainTextResponse, responses={503: {"model": Problem}})
+@ROUTER.get("/readyz", response_class=PlainTextResponse, responses=problems(503))
 def readyz(facade: FacadeParts) -> str:
     """Studies can be received: the database answers."""
     _waiting(facade, facade.tenant)

@@ -7,11 +7,12 @@ from domain.errors import NoExplanation
 from domain.identifiers import PredictionId
 from imaging.radiograph import decode
 from serving.api.deps import FacadeParts, MayRead, record_read
-from serving.api.schemas import PredictionView, Problem
+from serving.api.openapi import PROTECTED, problems
+from serving.api.schemas import PredictionView
 from serving.api.views import explained_object, show_prediction
 from serving.results import film_png, heat_map_png
 
-ROUTER = APIRouter(prefix="/api/v1/predictions", tags=["predictions"], responses={404: {"model": Problem}})
+ROUTER = APIRouter(prefix="/api/v1/predictions", tags=["predictions"], responses={**PROTECTED, **problems(404)})
 PNG = "image/png"
 
 

@@ -13,15 +13,14 @@ from domain.errors import EmptyBody, WrongContentType
 from domain.identifiers import StudyId, Tenant
 from domain.intended_use import ImageAttributes
 from serving.api.deps import Facade, FacadeParts, MayRead, MaySend, allowed, record_read
-from serving.api.schemas import Problem, StudyView
+from serving.api.openapi import PROTECTED, problems
+from serving.api.schemas import StudyView
 from serving.api.views import show_study
 from serving.intake import Declared
 
 MAX_WAIT_S = 60
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.01, 0.1
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "content": {"application/problem+json": {}}} for status in (400, 401, 403, 413, 415, 422)
-}
+_PROBLEMS = {**PROTECTED, **problems(400, 409, 413, 415, 503)}
 Short = Form(max_length=64, description="For PNG and JPEG, recorded as declared; DICOM files speak for themselves.")
 
 
@@ -82,7 +81,7 @@ def send_study(
     return study
 
 
-@ROUTER.get("/{study_id}", responses={404: {"model": Problem}})
+@ROUTER.get("/{study_id}", responses={**PROTECTED, **problems(404)})
 def read_study(study_id: str, facade: FacadeParts, principal: MayRead) -> StudyView:
     """A study with its instances and predictions."""
     with facade.database.unit_of_work(principal.tenant) as work:

@@ -8,10 +8,10 @@ from domain.identifiers import PredictionId
 from domain.prediction import Done
 from serving import promoted
 from serving.api.deps import FacadeParts, MayTrace, record_read
-from serving.api.schemas import Problem
+from serving.api.openapi import PROTECTED, problems
 from serving.trace import CheckedTrace, check
 
-ROUTER = APIRouter(prefix="/api/v1/predictions", tags=["trace"], responses={404: {"model": Problem}})
+ROUTER = APIRouter(prefix="/api/v1/predictions", tags=["trace"], responses={**PROTECTED, **problems(404)})
 
 
 @ROUTER.get("/{prediction_id}/trace")

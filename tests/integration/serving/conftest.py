@@ -255,13 +255,12 @@ def _answers(url: str) -> bool:
         return False
 
 
-@pytest.fixture
-def new_platform(tmp_path: Path) -> Iterator[Callable[..., Platform]]:
-    """Makes platforms that are not started yet; all end with the test."""
+def platforms(folder: Path) -> Iterator[Callable[..., Platform]]:
+    """Makes platforms that are not started yet; all end when the iterator does."""
     made: list[Platform] = []
 
     def make(**settings: str) -> Platform:
-        home = tmp_path / f"home-{len(made)}"
+        home = folder / f"home-{len(made)}"
         home.mkdir()
         made.append(Platform(home, **settings))
         return made[-1]
@@ -269,6 +268,18 @@ def new_platform(tmp_path: Path) -> Iterator[Callable[..., Platform]]:
     yield make
     for platform in made:
         platform.stop()
+
+
+@pytest.fixture
+def new_platform(tmp_path: Path) -> Iterator[Callable[..., Platform]]:
+    """Makes platforms that end with the test."""
+    yield from platforms(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def new_platforms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Platform]]:
+    """Makes platforms that end with the module."""
+    yield from platforms(tmp_path_factory.mktemp("platforms"))
 
 
 @pytest.fixture(scope="session")

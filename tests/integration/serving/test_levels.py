@@ -7,6 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
+from domain.audit import AuditAction, AuditEvent
+from domain.identifiers import DEFAULT_TENANT
+from infra.clock import now
+
 pytestmark = [pytest.mark.slow, pytest.mark.servers]
 
 
@@ -18,10 +22,33 @@ def test_no_process_starts_at_a_level_that_is_not_built(root: str, new_platform:
     assert "The level clinical refuses to start" in platform.log.read_text()
 
 
-def test_enhanced_with_basic_authentication_does_not_start(new_platform: Callable[..., Any]) -> None:
-    platform = new_platform(FIDUCIAL_LEVEL="enhanced", FIDUCIAL_AUTHENTICATION="basic")
+REFUSED = {
+    "basic at enhanced": ({"LEVEL": "enhanced", "AUTHENTICATION": "basic"}, "authentication must be jwt"),
+    "mfa": ({"AUTHENTICATION": "jwt+mfa"}, "authentication by jwt+mfa is not built yet"),
+    "oidc": ({"LEVEL": "enhanced", "AUTHENTICATION": "oidc+mfa"}, "authentication by oidc+mfa is not built yet"),
+    "sqlite": ({"LEVEL": "clinical"}, "the database must be postgresql, not sqlite"),
+    "no tls": ({"LEVEL": "clinical"}, "TLS must end in front of the facade"),
+    "another tenant": ({"TENANT": "north"}, "only one tenant is allowed, and the database would hold 2"),
+    "short key": ({"LEVEL": "enhanced"}, "the token signing key must have at least 32 bytes"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_the_level_forbids_does_not_start(case: str, new_platform: Callable[..., Any]) -> None:
+    settings, reason = REFUSED[case]
+    platform = new_platform(**{f"FIDUCIAL_{name}": value for name, value in settings.items()})
+    if case == "another tenant":
+        event = AuditEvent(
+            tenant=DEFAULT_TENANT, agent="t", action=AuditAction.STUDY_RECEIVED, entity="st_1", outcome="success",
+            recorded=now(),
+        )  # fmt: skip
+        with platform.database.unit_of_work(DEFAULT_TENANT) as work:
+            work.audit.append(event)
+    if case == "short key":
+        (platform.home / "secrets").mkdir(mode=0o700)
+        (platform.home / "secrets" / "signing.key").write_text("ab" * 31)
     assert platform.start("api").wait(timeout=60) == 4
-    assert "authentication must be jwt" in platform.log.read_text()
+    assert reason in platform.log.read_text()
 
 
 def test_an_unknown_level_does_not_start(new_platform: Callable[..., Any]) -> None:

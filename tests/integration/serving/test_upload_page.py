@@ -122,4 +122,7 @@ def test_a_wrong_password_is_told_on_the_page(page: Page) -> None:
 def test_the_interactive_documentation_works_offline(page: Page, platform: Any) -> None:
     page.goto(f"{platform.url}/docs")
     expect(page.get_by_text("/api/v1/predictions/{prediction_id}/heatmap")).to_be_visible(timeout=20_000)
+    page.locator(".opblock-summary", has_text="/api/v1/predictions/{prediction_id}").first.click()
+    expect(page.locator(".opblock-body").first).to_contain_text('"model_version": "chest_xray_pneumonia@3"')
+    expect(page.locator(".opblock-body").first).to_contain_text("application/problem+json")
     picture(page, "docs")

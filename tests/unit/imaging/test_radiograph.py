@@ -159,7 +159,7 @@ def test_what_is_not_one_greyscale_frame_for_presentation_is_not_scored(
 
 def test_a_png_of_16_bits_keeps_them(encoded: Write, gradient: Stored) -> None:
     radiograph = decode(encoded(Image.fromarray(gradient * 30), format="png"), limits=LIMITS)
-    assert (radiograph.bits, radiograph.luminance_of_colour) == (16, False)
+    assert radiograph.bits == 16
     assert np.array_equal(radiograph.pixels, gradient * 30)
 
 
@@ -169,9 +169,7 @@ def grey() -> Image.Image:
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P"])
 def test_grey_stays_grey_however_the_png_writes_it(encoded: Write, mode: str) -> None:
-    radiograph = decode(encoded(grey().convert(mode), format="png"), limits=LIMITS)
-    assert np.array_equal(radiograph.pixels, np.asarray(grey()))
-    assert not radiograph.luminance_of_colour
+    assert np.array_equal(pixels(encoded(grey().convert(mode), format="png")), np.asarray(grey()))
 
 
 def test_one_bit_becomes_black_and_white(encoded: Write) -> None:
@@ -179,20 +177,52 @@ def test_one_bit_becomes_black_and_white(encoded: Write) -> None:
     assert (shown == 255).all()
 
 
-@pytest.mark.parametrize("image_format", ["png", "jpeg"])
-def test_colour_becomes_luminance_and_says_so(encoded: Write, image_format: str) -> None:
-    red = encoded(Image.new("RGB", (40, 40), (255, 0, 0)), format=image_format)
-    radiograph = decode(red, limits=LIMITS)
-    assert radiograph.luminance_of_colour
-    assert abs(int(radiograph.pixels[0, 0]) - 76) <= 1  # 0.299 × 255
+def shifted(*, by: int) -> Image.Image:
+    """Grey in three channels, of which blue is larger by so much."""
+    channels = np.repeat(np.asarray(grey())[..., np.newaxis] // 2, 3, axis=2)
+    channels[..., 2] += np.uint8(by)
+    return Image.fromarray(channels)
 
 
-def test_a_palette_of_colours_becomes_luminance(encoded: Write) -> None:
+@pytest.mark.parametrize("quality", [20, 75, 100])
+def test_grey_in_three_channels_survives_jpeg(encoded: Write, quality: int) -> None:
+    one, three = (encoded(image, format="jpeg", quality=quality) for image in (grey(), grey().convert("RGB")))
+    assert np.array_equal(pixels(three), pixels(one))
+
+
+@pytest.mark.parametrize(("chroma", "quality"), [((129, 127), 100), ((127, 129), 90), ((129, 129), 75)])
+def test_chroma_rounded_by_one_is_still_grey(encoded: Write, chroma: tuple[int, int], quality: int) -> None:
+    channels = [grey(), *(Image.new("L", grey().size, value) for value in chroma)]
+    shown = pixels(encoded(Image.merge("YCbCr", channels), format="jpeg", quality=quality))
+    assert np.abs(shown.astype(int) - pixels(encoded(grey(), format="jpeg", quality=quality))).max() <= 2
+
+
+def test_channels_that_differ_by_rounding_are_grey(encoded: Write) -> None:
+    assert np.abs(pixels(encoded(shifted(by=8), format="png")).astype(int) - np.asarray(grey()) // 2).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "image",
+    [Image.new("RGB", (40, 40), (255, 0, 0)), shifted(by=9), shifted(by=40)],
+    ids=["red", "hardly blue", "bluish"],
+)
+def test_colour_is_refused_and_not_turned_into_luminance(encoded: Write, image: Image.Image) -> None:
+    with pytest.raises(UnsupportedImageKind, match="in colour"):
+        pixels(encoded(image, format="png"))
+
+
+def test_colour_in_jpeg_is_refused_even_where_it_is_one_mark(encoded: Write) -> None:
+    marked = grey().convert("RGB")
+    marked.paste((255, 0, 0), (4, 4, 12, 12))
+    with pytest.raises(UnsupportedImageKind, match="in colour"):
+        pixels(encoded(marked, format="jpeg"))
+
+
+def test_a_palette_of_colours_is_refused(encoded: Write) -> None:
     image = Image.new("P", (40, 40), 1)
     image.putpalette([0, 0, 0, 0, 255, 0])
-    radiograph = decode(encoded(image, format="png"), limits=LIMITS)
-    assert radiograph.luminance_of_colour
-    assert int(radiograph.pixels[0, 0]) == 150  # 0.587 × 255
+    with pytest.raises(UnsupportedImageKind, match="in colour"):
+        pixels(encoded(image, format="png"))
 
 
 def test_what_is_transparent_lies_on_black(encoded: Write) -> None:

@@ -1,5 +1,6 @@
-"""A database, a store, manifests and films for the tests of serving."""
+"""A database, a store, manifests, films and the facade's application for the tests of serving."""
 
+import functools
 import io
 import logging
 import shutil
@@ -7,24 +8,35 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from PIL import Image
+from starlette.applications import Starlette
 
 from domain.access import Principal, UserRole
 from domain.codes import PNEUMONIA
 from domain.dataset import DatasetVersion
 from domain.identifiers import DEFAULT_TENANT, sha256_of
 from domain.intended_use import ImageAttributes, IntendedUse
+from domain.level import LEVELS, LevelName
 from domain.model_version import ModelManifest, OperatingPoint
 from domain.preprocessing import Preprocessing
 from imaging.limits import Limits
 from infra import logs
 from infra.db.session import Database
 from infra.objects import ObjectStore
+from serving.api.app import build_app
+from serving.api.deps import Facade
+from serving.api.metrics import Metrics
+from serving.authentication import BasicAuthenticator, TokenAuthenticator, accounts_of
 from serving.intake import Declared, Intake
 
 TENANT = DEFAULT_TENANT
+CLINICIAN = ("clinician", "pw clinician")
+MAX_UPLOAD = 300_000
+METRICS = Metrics()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -129,3 +141,66 @@ def manifest() -> Callable[..., ModelManifest]:
         return ModelManifest(**{**facts, **changes})
 
     return make
+
+
+class Client:
+    """The application's own client: httpx inside an event loop of its own."""
+
+    def __init__(self, app: Starlette, portal: BlockingPortal) -> None:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://facade")
+        self._portal = portal
+        self.facade: Facade = app.state.facade
+        self.auth: tuple[str, str] | None = None
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        request = functools.partial(self._client.request, method, path, **{"auth": self.auth, **options})
+        return self._portal.call(request)
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("POST", path, **options)
+
+
+@pytest.fixture(scope="module")
+def apps() -> dict[str, Starlette]:
+    """The application, built once (0.2 s) and given new parts by each test."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def portal() -> Iterator[BlockingPortal]:
+    with start_blocking_portal() as portal:
+        yield portal
+
+
+@pytest.fixture
+def build(
+    database: Database, objects: ObjectStore, intake: Intake, portal: BlockingPortal, apps: dict[str, Starlette]
+) -> Callable[[LevelName], Client]:
+    def at(level: LevelName) -> Client:
+        facade = Facade(
+            tenant=DEFAULT_TENANT, level=LEVELS[level], authentication=LEVELS[level].authentication,
+            database=database, objects=objects, intake=intake, limits=Limits(min_side_px=32),
+            accounts=BasicAuthenticator(accounts_of(DEFAULT_TENANT, password_of=lambda name: f"pw {name}")),
+            tokens=TokenAuthenticator(b"s" * 32), metrics=METRICS, max_upload_bytes=MAX_UPLOAD, upload_patience_s=0.05,
+        )  # fmt: skip
+        apps["app"] = apps.get("app") or build_app(facade, version="1.2.3")
+        apps["app"].state.facade = facade
+        return Client(apps["app"], portal)
+
+    return at
+
+
+@pytest.fixture
+def client(build: Callable[[LevelName], Client]) -> Client:
+    client = build(LevelName.STARTER)
+    client.auth = CLINICIAN
+    return client
+
+
+@pytest.fixture
+def enhanced(build: Callable[[LevelName], Client]) -> Client:
+    return build(LevelName.ENHANCED)

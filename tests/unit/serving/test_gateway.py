@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from infra.db.session import Database
 from serving.demo import DEMO_TASK
 from serving.gateway import build_gateway
 from serving.gateway_client import npy_bytes
+from serving.routing import MOST_ROUTES, DatabaseRouting
 
 pytestmark = pytest.mark.anyio
 
@@ -278,3 +280,15 @@ async def test_it_lives_and_is_ready(database: Database, services: Services) -> 
     async with gateway(database, services) as client:
         assert (await client.get("/healthz")).text == "ok\n"
         assert (await client.get("/readyz")).text == "ready\n"
+
+
+async def test_routes_of_tasks_that_nobody_has_do_not_pile_up(database: Database) -> None:
+    routing = DatabaseRouting(database)
+    tracemalloc.start()
+    try:
+        for number in range(2 * MOST_ROUTES):
+            await routing.route(f"task-{number}-{'x' * 10_000}", tenant=DEFAULT_TENANT)
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert held < 1.5 * MOST_ROUTES * 10_000
