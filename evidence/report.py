@@ -14,9 +14,9 @@ from domain.errors import NotEstimable
 from domain.identifiers import Sha256, sha256_of
 from evidence.page import render
 from evidence.record import Comparison, Explanation, Provenance, ReportedModel, SetResults, ValidationReport
-from evidence.results import at_threshold, metric, most_confident_errors, results_of
+from evidence.results import area, at_threshold, metric, most_confident_errors, results_of
 from evidence.scored_set import ScoredSet
-from evidence.statistics import roc
+from evidence.statistics import clustered, roc
 
 LEVEL = 0.95
 
@@ -62,18 +62,18 @@ def build_report(  # noqa: PLR0913 - every part of a report, by keyword
 
 
 def compare_with(baseline: ScoredSet, test: ScoredSet) -> Comparison:
-    """The paired DeLong comparison of a model with the baseline on the same samples.
+    """The paired comparison of a model with the baseline on the same samples; patients, not samples, are independent.
 
     Raises:
         NotEstimable: the samples differ.
     """
     other = baseline.in_order_of(test)
-    found = roc.paired_difference(test.labels, test.probabilities, other, level=LEVEL)
+    found = clustered.paired_difference(test.labels, test.probabilities, other, test.patient_keys, level=LEVEL)
     baseline_results = results_of(baseline, threshold=0.5, level=LEVEL)
     return Comparison(
         baseline_version=baseline.model_version,
-        model_auroc=metric(test, "auroc", roc.auroc(test.labels, test.probabilities, level=LEVEL)),
-        baseline_auroc=metric(baseline, "auroc", roc.auroc(test.labels, other, level=LEVEL)),
+        model_auroc=metric(test, "auroc", area(test, level=LEVEL)),
+        baseline_auroc=metric(baseline, "auroc", area(baseline, level=LEVEL)),
         difference=metric(test, "auroc_difference", found.difference),
         p_value=found.p_value,
         baseline_roc=baseline_results.roc,
@@ -123,8 +123,8 @@ def _warnings(
     if model.operating_point.chosen_on == "not chosen":
         said.append("The threshold was not chosen on tuning data.")
     said += [
-        f"{s.dataset_version.name}: {s.n} films of {s.patients} patients; the intervals treat films as independent "
-        "and are somewhat too narrow."
+        f"{s.dataset_version.name}: {s.n} films of {s.patients} patients; the intervals of calibration treat films "
+        "as independent and are somewhat too narrow."
         for s in (test, *external)
         if s.patients < s.n
     ]

@@ -12,7 +12,7 @@ from domain.acceptance import MetricValue
 from domain.errors import DataProblem
 from evidence.record import Counts, Failure, ReliabilityPoint, SetResults, SubgroupResults
 from evidence.scored_set import ScoredSet, stratum_order
-from evidence.statistics import calibration, operating_point, roc
+from evidence.statistics import calibration, clustered, clustered_proportion, operating_point, roc
 from evidence.statistics.estimate import Estimate
 
 MIN_PER_SUBGROUP = (
@@ -28,7 +28,7 @@ Measured = Callable[[], Estimate]
 def results_of(scored: ScoredSet, *, threshold: float, level: float) -> SetResults:
     """All results of one set. What cannot be estimated stands in ``not_estimated`` with the reason."""
     counts = operating_point.confusion(scored.labels, scored.probabilities, threshold=threshold)
-    metrics, refused = _measure(scored, {**_discrimination(scored, counts, level), **_calibration(scored, level)})
+    metrics, refused = _measure(scored, {**_discrimination(scored, threshold, level), **_calibration(scored, level)})
     present = scored.labels.astype(bool)
     return SetResults(
         dataset_version=scored.dataset_version,
@@ -56,8 +56,7 @@ def results_of(scored: ScoredSet, *, threshold: float, level: float) -> SetResul
 
 def at_threshold(scored: ScoredSet, *, threshold: float, level: float) -> tuple[MetricValue, ...]:
     """Sensitivity and specificity only: how an operating point looked on the data it was chosen on."""
-    counts = operating_point.confusion(scored.labels, scored.probabilities, threshold=threshold)
-    wanted = _discrimination(scored, counts, level)
+    wanted = _discrimination(scored, threshold, level)
     return _measure(scored, {name: wanted[name] for name in ("sensitivity", "specificity")})[0]
 
 
@@ -97,13 +96,26 @@ def most_confident_errors(scored: ScoredSet, *, threshold: float) -> tuple[Failu
     )
 
 
-def _discrimination(scored: ScoredSet, counts: operating_point.Confusion, level: float) -> dict[str, Measured]:
+def area(scored: ScoredSet, *, level: float) -> Estimate:
+    """The area under the ROC curve, with DeLong's interval, or Obuchowski's where a patient has several samples."""
+    if scored.patients == len(scored.sample_ids):
+        return roc.auroc(scored.labels, scored.probabilities, level=level)
+    return clustered.auroc(scored.labels, scored.probabilities, scored.patient_keys, level=level)
+
+
+def _discrimination(scored: ScoredSet, threshold: float, level: float) -> dict[str, Measured]:
+    present, called = scored.labels.astype(bool), scored.probabilities >= threshold
+    patients = np.array(scored.patient_keys)
+
+    def share(successes: NDArray[np.bool_], of: NDArray[np.bool_]) -> Estimate:
+        return clustered_proportion.share(successes[of], patients[of], level=level, positives=int(present[of].sum()))
+
     return {
-        "auroc": lambda: roc.auroc(scored.labels, scored.probabilities, level=level),
-        "sensitivity": lambda: operating_point.sensitivity(counts, level=level),
-        "specificity": lambda: operating_point.specificity(counts, level=level),
-        "ppv": lambda: operating_point.ppv(counts, level=level),
-        "npv": lambda: operating_point.npv(counts, level=level),
+        "auroc": lambda: area(scored, level=level),
+        "sensitivity": lambda: share(called, present),
+        "specificity": lambda: share(~called, ~present),
+        "ppv": lambda: share(present, called),
+        "npv": lambda: share(~present, ~called),
     }
 
 
@@ -149,11 +161,10 @@ def _subgroups(scored: ScoredSet, *, threshold: float, level: float) -> Iterator
 
 
 def _subgroup(part: ScoredSet, *, group: str, value: str, threshold: float, level: float) -> SubgroupResults:
-    counts = operating_point.confusion(part.labels, part.probabilities, threshold=threshold)
     positives, n = int(part.labels.sum()), len(part.sample_ids)
     size = {"auroc": min(positives, n - positives), "sensitivity": positives, "specificity": n - positives}
     enough = {
-        name: m for name, m in _discrimination(part, counts, level).items() if size.get(name, 0) >= MIN_PER_SUBGROUP
+        name: m for name, m in _discrimination(part, threshold, level).items() if size.get(name, 0) >= MIN_PER_SUBGROUP
     }
     metrics, refused = _measure(part, enough, subgroup=f"{group}={value}")
     too_few = {

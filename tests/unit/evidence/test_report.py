@@ -20,7 +20,7 @@ from evidence.record import Explanation, Provenance, ReportedModel, ValidationRe
 from evidence.report import build_report, report_bytes, write_report
 from evidence.results import MIN_PER_SUBGROUP, metric
 from evidence.scored_set import NOT_STATED, ScoredSet, age_band
-from evidence.statistics import operating_point, roc
+from evidence.statistics import clustered, operating_point, roc
 
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d4948445200000001000000010800000000")
 
@@ -98,6 +98,29 @@ def test_an_external_set_of_one_class_keeps_what_can_be_known(
     assert results.roc == ()
 
 
+def test_several_films_of_a_patient_widen_the_intervals_and_the_method_says_so(
+    scored: Callable[..., ScoredSet], reported: ReportedModel, provenance: Provenance
+) -> None:
+    once = scored(patient_keys=tuple(f"p{i:04d}" for i in range(240)))
+    twin = scored(
+        labels=np.repeat(once.labels[:120], 2),
+        probabilities=np.repeat(once.probabilities[:120], 2),
+        patient_keys=tuple(f"p{i // 2:04d}" for i in range(240)),
+        subgroups={},
+    )
+    alone = replace(twin, patient_keys=once.patient_keys)
+    found, naive = (
+        {m.name: m for m in build_report(reported, provenance=provenance, test=one).test.metrics}
+        for one in (twin, alone)
+    )
+    for name, method in (("auroc", "Obuchowski"), ("sensitivity", "clustered"), ("specificity", "clustered")):
+        widths = [m[name].interval[1] - m[name].interval[0] for m in (found, naive)]
+        assert widths[0] > 1.2 * widths[1]
+        assert method in found[name].method
+        assert method not in naive[name].method
+    assert naive["auroc"].method == "DeLong, logit"
+
+
 def test_baseline_is_compared_on_the_same_samples_whatever_their_order(
     scored: Callable[..., ScoredSet], reported: ReportedModel, provenance: Provenance
 ) -> None:
@@ -114,7 +137,7 @@ def test_baseline_is_compared_on_the_same_samples_whatever_their_order(
     same = build_report(reported, provenance=provenance, test=test, baseline=backwards).comparison
     assert one is not None
     assert one == same
-    expected = roc.paired_difference(test.labels, test.probabilities, other.probabilities)
+    expected = clustered.paired_difference(test.labels, test.probabilities, other.probabilities, test.patient_keys)
     assert (one.difference.value, one.p_value) == (expected.difference.value, expected.p_value)
     with pytest.raises(NotEstimable, match="same samples"):
         build_report(reported, provenance=provenance, test=test, baseline=scored(n=238))
