@@ -88,7 +88,7 @@ def _error_of(answer: httpx.Response) -> FiducialError:
 def _branch_of(status: int) -> type[FiducialError]:
     """For a code we do not know, from another release or from a proxy in between."""
     known: dict[int, type[FiducialError]] = {
-        401: Refused, 403: Refused, 404: NotFound, 409: Refused, 429: Unavailable, 502: Unavailable, 503: Unavailable,
+        401: Refused, 403: Refused, 404: NotFound, 409: Refused, 429: Refused, 502: Unavailable, 503: Unavailable,
         504: Unavailable,
     }  # fmt: skip
     return known.get(status, BadInput if status < 500 else FiducialError)

@@ -28,7 +28,9 @@ def test_delongs_is_that_of_the_roc_module() -> None:
 
 
 @pytest.mark.parametrize(
-    "figure", [None, mrmc_figures.sensitivity(1.0), mrmc_figures.partial_auc(low=0.5, high=1)], ids=str
+    "figure",
+    [None, mrmc_figures.sensitivity(1.0), mrmc_figures.partial_auc(low=0.5, high=1)],
+    ids=["area", "sensitivity", "partial area"],
 )
 def test_jackknife_is_n_minus_one_over_n_sums_of_squares_of_figures_without_each_case(
     figure: mrmc_figures.FigureOfMerit | None,

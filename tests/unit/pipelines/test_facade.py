@@ -72,7 +72,7 @@ def test_a_code_of_another_release_keeps_the_exit_code_where_the_status_tells_it
     assert (told.value.exit_code, str(told.value)) == (expected, "What is wrong. What to do.")
 
 
-@pytest.mark.parametrize(("status", "code"), [(401, 4), (404, 3), (413, 2), (429, 7), (500, 1), (502, 7)])
+@pytest.mark.parametrize(("status", "code"), [(401, 4), (404, 3), (413, 2), (429, 4), (500, 1), (502, 7)])
 def test_an_answer_that_is_no_problem_document_is_told_by_its_status(facade: Facade, status: int, code: int) -> None:
     with pytest.raises(FiducialError, match=f"The facade answers {status}") as told:
         facade.get(f"/plain/{status}")
