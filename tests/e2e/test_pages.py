@@ -1,0 +1,55 @@
+"""The pages of MLflow and Prefect in a real browser: they work without the network and show what the main job did."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+Demo = Any  # the dataclass of conftest.py
+pytestmark = [pytest.mark.slow, pytest.mark.servers, pytest.mark.timeout(1800)]
+SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+SCREENSHOTS = os.environ.get("FIDUCIAL_SCREENSHOTS")
+TASK = "chest_xray_pneumonia"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        options = ["--headless", "--no-sandbox", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=SIZES)
+def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
+    """A page that reaches this machine only, as in a hospital: what a test looks for must be there all the same."""
+    context = browser.new_context(viewport=SIZES[request.param])
+    context.route(lambda url: "://127.0.0.1:" not in url, lambda route: route.abort())
+    yield context.new_page()
+    context.close()
+
+
+def picture(page: Page, name: str) -> None:
+    if SCREENSHOTS:
+        width = (page.viewport_size or SIZES["desktop"])["width"]
+        page.screenshot(path=Path(SCREENSHOTS) / f"{name}-{width}.png")
+
+
+def test_mlflow_shows_the_runs_and_the_registered_model(demo: Demo, page: Page) -> None:
+    page.goto(f"{demo.address('MLflow')}/#/experiments")
+    expect(page.get_by_text(TASK).first).to_be_visible(timeout=60_000)
+    picture(page, "mlflow-experiments")
+    page.goto(f"{demo.address('MLflow')}/#/models/{TASK}")
+    expect(page.get_by_text("champion").first).to_be_visible(timeout=60_000)
+    picture(page, "mlflow-model")
+
+
+def test_prefect_shows_the_flows_of_the_main_job(demo: Demo, page: Page) -> None:
+    page.goto(f"{demo.address('Prefect')}/runs")
+    expect(page.get_by_text("lifecycle").first).to_be_visible(timeout=60_000)
+    picture(page, "prefect-runs")
