@@ -12,6 +12,7 @@ from domain.errors import Refused, UnknownTask
 
 # Chosen per run by the flow and logged as parameters of it, so a change here does not make the code "dirty".
 _CHOSEN_PER_RUN = frozenset({"params.yaml", "dvc.lock"})
+_REPORTS = "data/store/reports"  # in git, because they are small and meant to be read; the phantom's on main
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ def code_version(project: Path) -> CodeVersion:
             f"{project} is not a git checkout with a commit.",
             next_step="Run from a clone: results must name the commit they were made from.",
         ) from error
-    return CodeVersion(commit, dirty=bool(_changed(project) - _CHOSEN_PER_RUN))
+    code = {name for name in _changed(project) - _CHOSEN_PER_RUN if not name.startswith(f"{_REPORTS}/")}
+    return CodeVersion(commit, dirty=bool(code))
 
 
 def refresh(copy: Path, *, project: Path) -> CodeVersion:
@@ -49,13 +51,12 @@ def refresh(copy: Path, *, project: Path) -> CodeVersion:
         copy.mkdir(parents=True, exist_ok=True)
         _git(copy.parent, "clone", "--quiet", "--no-checkout", "--no-hardlinks", str(project.resolve()), copy.name)
     _git(copy, "fetch", "--quiet", str(project.resolve()), code.commit)
-    lock = _read(copy / "dvc.lock")
+    _set_aside(copy)
     _git(copy, "checkout", "--quiet", "--force", "--detach", code.commit)
-    _git(copy, "clean", "--quiet", "-fd", "--exclude=/data/store/")  # reports there are outputs, and not ignored
+    _git(copy, "clean", "--quiet", "-fd", "--exclude=/data/store/")
     for name in _changed(project):
         _carry(name, source=project, target=copy)
-    if lock:
-        (copy / "dvc.lock").write_bytes(lock)
+    _put_back(copy)
     _leave_code_version(copy, code)
     return code
 
@@ -113,8 +114,29 @@ def recorded_code_version(folder: Path) -> CodeVersion:
     return CodeVersion(commit, dirty=state == "dirty")
 
 
-def _read(path: Path) -> bytes:
-    return path.read_bytes() if path.is_file() else b""
+def _set_aside(copy: Path) -> None:
+    """Results of the copy's own runs, which git's committed ones must not replace. What an interrupted refresh left
+    aside stays there: what lies in its place is git's.
+    """
+    for name in (_REPORTS, "dvc.lock"):
+        aside = _aside(copy) / name
+        if (copy / name).exists() and not aside.exists():
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            (copy / name).rename(aside)
+
+
+def _put_back(copy: Path) -> None:
+    for name in (_REPORTS, "dvc.lock"):
+        aside, place = _aside(copy) / name, copy / name
+        if aside.is_dir():
+            shutil.rmtree(place, ignore_errors=True)
+        if aside.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            aside.replace(place)
+
+
+def _aside(copy: Path) -> Path:
+    return copy / ".git" / "fiducial-results"
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -83,6 +83,49 @@ def test_a_refresh_keeps_outputs_and_lock_and_drops_stale_code(project: Path, tm
     assert not (copy / "new.py").exists()
 
 
+@pytest.fixture
+def with_results(project: Path) -> Path:
+    """A project whose commit holds the lock and report of a run on the phantom."""
+    report = project / "data/store/reports/t/report.json"
+    report.parent.mkdir(parents=True)
+    report.write_text("the phantom's")
+    (project / "dvc.lock").write_text("the phantom's")
+    git(project, "add", "--force", ".")
+    git(project, "commit", "-qm", "results")
+    return project
+
+
+def test_committed_results_come_with_the_first_copy_and_never_replace_its_own(
+    with_results: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    results = [copy / "data/store/reports/t/report.json", copy / "dvc.lock"]
+    working_copy.refresh(copy, project=with_results)
+    assert [path.read_text() for path in results] == ["the phantom's"] * 2
+    for path in results:
+        path.write_text("of real films")
+    assert not working_copy.refresh(copy, project=with_results).dirty
+    assert [path.read_text() for path in results] == ["of real films"] * 2
+
+
+def test_a_refresh_that_was_interrupted_loses_no_result(with_results: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    working_copy.refresh(copy, project=with_results)
+    report = copy / "data/store/reports/t/report.json"
+    report.write_text("of real films")
+    with pytest.raises(subprocess.CalledProcessError):  # after the results were set aside
+        (copy / ".git/index.lock").touch()
+        working_copy.refresh(copy, project=with_results)
+    (copy / ".git/index.lock").unlink()
+    working_copy.refresh(copy, project=with_results)
+    assert report.read_text() == "of real films"
+
+
+def test_a_report_of_another_run_is_no_change_of_the_code(with_results: Path) -> None:
+    (with_results / "data/store/reports/t/report.json").write_text("another")
+    assert not working_copy.code_version(with_results).dirty
+
+
 def test_a_task_that_is_not_scheduled_is_named(project: Path, tmp_path: Path) -> None:
     working_copy.refresh(tmp_path / "copy", project=project)
     with pytest.raises(UnknownTask, match=r"params\.yaml schedules no task 'absent'"):
