@@ -26,10 +26,17 @@ def read_reports(task: str) -> list[ValidationReport]:
     """The validation report of every trained variant, in the same order.
 
     Raises:
-        NotFound: a variant was not validated yet.
+        UnknownTask: there is no such task.
+        NotFound: nothing was trained yet, or a variant was not validated as it is now: what lies there, if anything, is
+            the report of an earlier training or the phantom's, which git holds.
     """
-    names = checkpoints.variants(offline().store("checkpoints", task))
-    files = [offline().store("reports", task, name, "report.json") for name in names]
-    if not all(file.is_file() for file in files):
-        raise NotFound(f"{task} is trained but not validated yet.", next_step="Run `fiducial validate`.")
-    return [ValidationReport.model_validate_json(file.read_bytes()) for file in files]
+    reports = []
+    for trained in read_trained(task):
+        file = offline().store("reports", task, trained.variant, "report.json")
+        report = ValidationReport.model_validate_json(file.read_bytes()) if file.is_file() else None
+        if report is None or report.provenance.model_sha256 != trained.model_sha256:
+            raise NotFound(
+                f"{task}/{trained.variant} is trained but not validated yet.", next_step="Run `fiducial validate`."
+            )
+        reports.append(report)
+    return reports

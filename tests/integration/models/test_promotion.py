@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from domain.acceptance import at_least
-from domain.errors import CriteriaNotMet
+from domain.errors import CriteriaNotMet, NotFound
 from domain.traffic import TrafficPolicy
 from models import registry
 from models.validation import validate_task
@@ -79,6 +79,17 @@ def test_a_refused_candidate_changes_neither_traffic_nor_aliases(root: Offline, 
     with root.database.unit_of_work(root.tenant, read_only=True) as work:
         assert [change.by for change in work.traffic.history(TASK)] == ["demo"]
         assert {packaged.manifest.version for packaged in work.model_versions.list(TASK)} == {champion, shadow}
+
+
+def test_what_is_not_validated_as_it_is_now_is_not_promoted(root: Offline) -> None:
+    reports = root.store("reports", TASK)
+    assert (reports / "network-seed1" / "report.json").is_file()  # of another training: the phantom's, from git
+    with pytest.raises(NotFound, match="trained but not validated"):
+        promotion.put_in_force(TASK, approver="demo", root=root)
+    shutil.rmtree(reports)
+    with pytest.raises(NotFound, match="trained but not validated"):
+        promotion.put_in_force(TASK, approver="demo", root=root)
+    assert (in_force(root), aliases(root)) == (None, (None, None))
 
 
 def test_a_candidate_refused_before_anybody_serves_stays_the_challenger(root: Offline, validate: Judge) -> None:
