@@ -286,6 +286,7 @@ def test_mlflow_and_prefect_tell_the_same_story(demo: Demo) -> None:
 
 
 def test_no_process_spoke_to_anything_off_loopback(demo: Demo) -> None:
+    assert demo.guard_log.with_suffix(".active").exists()
     assert not demo.guard_log.exists() or not demo.guard_log.read_text()
 
 

@@ -26,12 +26,16 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(params=SIZES)
-def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
-    """A page that reaches this machine only, as in a hospital: what a test looks for must be there all the same."""
+def page(request: pytest.FixtureRequest, browser: Browser, demo: Demo) -> Iterator[Page]:
+    """A page that reaches this machine only, as in a hospital: what a test looks for must be there all the same.
+
+    The servers behind it call nobody for being looked at.
+    """
     context = browser.new_context(viewport=SIZES[request.param])
     context.route(lambda url: "://127.0.0.1:" not in url, lambda route: route.abort())
     yield context.new_page()
     context.close()
+    assert not demo.guard_log.exists() or not demo.guard_log.read_text()
 
 
 def picture(page: Page, name: str) -> None:
