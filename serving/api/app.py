@@ -19,7 +19,7 @@ DESCRIPTION = """\
 The clinical facade of Fiducial: send a study, read the prediction, walk it back to its data.
 
 Every error is a problem document (RFC 9457) with a stable `code`. Identifiers are opaque. An answer with `demo: true`
-comes from the demo classifier and says nothing about a patient.
+comes from a demonstration model and says nothing about a patient.
 """
 _THREADS = 100  # a request that waits for its answer holds one
 

@@ -101,7 +101,7 @@ class DoneView(_PredictionView):
     """Answered: the study's probability is the highest of its eligible instances."""
 
     state: Literal["done"] = "done"
-    demo: bool = Field(description="True: from the demo classifier; says nothing about a patient.")
+    demo: bool = Field(description="True: from a demonstration model; says nothing about a patient.")
     finding: CodedConcept
     probability: float = Field(ge=0, le=1)
     threshold: float
