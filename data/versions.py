@@ -33,9 +33,10 @@ def verify(prepared: Path) -> DatasetVersion:
         raise DistributionMissing(f"No dataset version in {prepared}.", next_step="Run the stage prepare first.")
     version = DatasetVersion.model_validate_json((prepared / VERSION).read_bytes())
     _same(SAMPLES, found=_digest(prepared / SAMPLES), expected=version.digest)
-    present = sorted(path.name for path in (prepared / SHARDS).iterdir())
-    if present != sorted(version.shards):
-        raise DigestMismatch(f"The shards are {', '.join(present)}, not those of {version.name}.", next_step=_AGAIN)
+    present = {path.name for path in (prepared / SHARDS).iterdir()}
+    if unlike := sorted(present ^ version.shards.keys()):
+        kind = "missing" if set(unlike) <= version.shards.keys() else "missing or too many"
+        raise DigestMismatch(f"Of the shards of {version.name}, {', '.join(unlike)} is {kind}.", next_step=_AGAIN)
     for name, digest in version.shards.items():
         _same(name, found=_digest(prepared / SHARDS / name), expected=digest)
     samples = [Sample.model_validate(row) for row in pq.read_table(prepared / SAMPLES).to_pylist()]

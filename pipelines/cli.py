@@ -4,13 +4,14 @@ Exit codes: 0 done · 1 unexpected · 2 bad input or usage · 3 not found · 4 r
 meet its checks · 6 bytes are not what was recorded · 7 a part does not answer (``domain/errors.py``).
 """
 
+import errno
 import sys
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from domain.errors import FiducialError
+from domain.errors import FiducialError, Unavailable
 from pipelines import commands_data, commands_models, commands_platform
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app = typer.Typer(
     "checks, 6 bytes are not what was recorded, 7 a part does not answer.",
 )
 app.add_typer(commands_data.app, name="data")
+_DISK = frozenset({errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT})
 lifecycle = typer.Typer(help="The main job.", no_args_is_help=True)
 app.add_typer(lifecycle, name="lifecycle")
 
@@ -68,6 +70,11 @@ def main() -> None:
     except FiducialError as error:
         typer.echo(f"fiducial: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        typer.echo(f"fiducial: {error.strerror}: {error.filename}. Free space there, or set FIDUCIAL_HOME.", err=True)
+        sys.exit(Unavailable.exit_code)
 
 
 if __name__ == "__main__":

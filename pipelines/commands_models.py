@@ -49,13 +49,13 @@ def compare(
 ) -> None:
     """What differs between two runs: code, data, parameters, results."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from models import tracking
     from pipelines.wiring import offline
 
     found = tracking.compare(offline().tracking, run_a, run_b)
-    table = Table("part", "name", run_a[:12], run_b[:12])
+    table = Table("part", *(Column(name, overflow="fold") for name in ("name", run_a[:12], run_b[:12])))
     for part in ("code", "data", "parameters", "results"):
         for difference in getattr(found, part):
             table.add_row(part, difference.name, difference.a or "–", difference.b or "–")

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from pipelines import servers
 from pipelines.choice import Choice, choose_here, put_in_copy
-from pipelines.processes import processes
+from pipelines.processes import alone_in, processes
 from pipelines.steps import Steps, durations, print_table
 from pipelines.wiring import Offline, offline
 
@@ -30,7 +30,7 @@ def run(request: Request, *, keep_serving: bool) -> None:
     root = servers.with_free_ports(offline())
     choice = choose_here(request.task, requested=request.source, preset=request.preset, root=root)
     sign_in = servers.password_line(root)
-    with processes(logs=root.home / "logs", environment=root.environment) as running:
+    with alone_in(root.home), processes(logs=root.home / "logs", environment=root.environment) as running:
         with steps.step("servers") as results:
             servers.start_all(running, root)
             results.append("MLflow, Prefect and the online platform answer")

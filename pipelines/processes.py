@@ -1,6 +1,7 @@
 """Servers the offline side starts for itself: begun as child processes, watched, and ended by pid."""
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -86,6 +87,34 @@ def processes(*, logs: Path, environment: Mapping[str, str]) -> Iterator[Process
     finally:
         running.stop()
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def alone_in(home: Path) -> Iterator[None]:
+    """The block is the only one that serves from this home; the kernel ends the claim with the process.
+
+    Raises:
+        Unavailable: another process does. Two would take each other's model versions out of traffic.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "serving.lock").open("w") as claim:
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unavailable(
+                f"Another process serves from {home}.", next_step="End it, or set FIDUCIAL_HOME to another folder."
+            ) from None
+        yield
+
+
+def require_free(port: int, *, host: str, setting: str) -> None:
+    """Do nothing when nobody listens there.
+
+    Raises:
+        Unavailable: somebody does.
+    """
+    if port and free_port(port, host=host) != port:
+        raise Unavailable(f"Port {port} of {host} is in use.", next_step=f"End what listens there, or set {setting}.")
 
 
 def free_port(preferred: int, *, host: str) -> int:

@@ -4,7 +4,7 @@ import signal
 from collections.abc import Callable
 from threading import Event
 
-from pipelines.processes import Processes, free_port, processes
+from pipelines.processes import Processes, alone_in, free_port, processes, require_free
 from pipelines.wiring import Offline, configure
 
 FACADE_USER = "clinician"
@@ -38,7 +38,9 @@ def start_all(running: Processes, root: Offline) -> None:
 
 def serve_platform(root: Offline, *, announce: Callable[[str], None]) -> None:
     """The online platform alone, until Ctrl-C."""
-    with processes(logs=root.home / "logs", environment=root.environment) as running:
+    require_free(root.settings.api_port, host=root.settings.host, setting="FIDUCIAL_API_PORT")
+    require_free(root.settings.gateway_port, host=root.settings.host, setting="FIDUCIAL_GATEWAY_PORT")
+    with alone_in(root.home), processes(logs=root.home / "logs", environment=root.environment) as running:
         introduce = password_line(root)
         running.start("platform", _PLATFORM)
         running.wait_until_ready("platform", f"{facade_url(root)}/healthz", timeout_s=_READY_WITHIN_S)

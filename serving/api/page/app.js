@@ -165,7 +165,7 @@ async function showAnswer(card, at, prediction) {
   show(at(".demo-banner"), prediction.demo);
   at("h2").textContent = `${prediction.finding.meaning}: ${present ? "present" : "absent"}`;
   at(".version").textContent = prediction.model_version;
-  at(".statement").textContent = prediction.provenance.title;
+  at(".statement").textContent = `${prediction.provenance.title}. ${prediction.provenance.intended_use}`;
   at(".probability").textContent = prediction.probability.toFixed(3);
   at(".threshold").textContent = prediction.threshold.toFixed(3);
   at(".role").textContent = prediction.fell_back ? `${prediction.role} (in place of a version that is out)` : prediction.role;

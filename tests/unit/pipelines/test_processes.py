@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from domain.errors import Unavailable
-from pipelines.processes import free_port, processes
+from pipelines.processes import alone_in, free_port, processes, require_free
 
 
 def test_a_server_is_waited_for_and_ended_with_the_block(tmp_path: Path) -> None:
@@ -30,6 +31,23 @@ def test_a_server_that_dies_while_starting_is_reported_with_its_log(tmp_path: Pa
         with pytest.raises(Unavailable, match=r"broken ended while starting.*broken\.log"):
             running.wait_until_ready("broken", "http://127.0.0.1:9/", timeout_s=20)
     assert "no_such_module" in (tmp_path / "broken.log").read_text()
+
+
+def test_a_second_platform_on_the_same_home_is_refused_and_the_first_stays_alone(tmp_path: Path) -> None:
+    second = "from pathlib import Path; from pipelines.processes import alone_in\nwith alone_in(Path({!r})): pass"
+    command = [sys.executable, "-c", second.format(str(tmp_path / "home"))]
+    with alone_in(tmp_path / "home"):
+        refused = subprocess.run(command, capture_output=True, text=True)
+        assert "Another process serves from" in refused.stderr
+    assert subprocess.run(command, capture_output=True).returncode == 0  # the claim ends with the block
+
+
+def test_a_port_in_use_is_refused_by_name(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Unavailable, match=rf"Port {port} .* is in use.*FIDUCIAL_API_PORT"):
+            require_free(port, host="127.0.0.1", setting="FIDUCIAL_API_PORT")
+    require_free(port, host="127.0.0.1", setting="FIDUCIAL_API_PORT")
 
 
 def test_a_taken_port_is_replaced_by_a_free_one(tmp_path: Path) -> None:
