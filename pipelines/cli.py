@@ -73,7 +73,8 @@ def main() -> None:
     except OSError as error:
         if error.errno not in _DISK:
             raise
-        typer.echo(f"fiducial: {error.strerror}: {error.filename}. Free space there, or set FIDUCIAL_HOME.", err=True)
+        where = f" ({error.filename})" if error.filename else ""
+        typer.echo(f"fiducial: {error.strerror}{where}. Mend that, or set FIDUCIAL_HOME to another folder.", err=True)
         sys.exit(Unavailable.exit_code)
 
 

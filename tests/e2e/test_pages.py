@@ -27,7 +27,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, demo: Demo) -> Iterator[Page]:
-    """A page that asks this machine only, as in a hospital; nor do the servers behind it call anybody for being looked at."""
+    """A page that asks nobody but this machine, as in a hospital; nor do the servers behind it for being looked at."""
     context = browser.new_context(viewport=DESKTOP)
     asked: list[str] = []
     context.on("request", lambda request: asked.append(request.url))

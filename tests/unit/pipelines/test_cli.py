@@ -165,3 +165,15 @@ def test_doctor_says_what_is_missing_and_how_to_mend_it(tmp_path: Path) -> None:
     assert "ok       git" in finished.stdout
     assert "MISSING  facade" in finished.stdout
     assert "fiducial serve" in finished.stdout
+
+
+def test_a_full_disk_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def write_to_a_full_disk() -> None:
+        with Path("/dev/full").open("w") as file:  # the kernel's own: every write to it finds no space
+            file.write("x")
+
+    monkeypatch.setattr("pipelines.cli.app", write_to_a_full_disk)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 7
+    assert "No space left on device" in capsys.readouterr().err
