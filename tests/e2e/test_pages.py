@@ -53,6 +53,7 @@ def test_mlflow_shows_the_runs_and_the_registered_model(demo: Demo, page: Page) 
 
 def test_prefect_shows_the_flows_of_the_main_job(demo: Demo, page: Page) -> None:
     page.goto(demo.address("Prefect"))
-    page.get_by_role("link", name="Runs", exact=True).first.click()
+    expect(page.get_by_text("Flow Runs").first).to_be_visible(timeout=60_000)
+    page.goto(f"{demo.address('Prefect')}/runs")
     expect(page.get_by_text("monitoring", exact=True).first).to_be_visible(timeout=60_000)
     picture(page, "prefect-runs")
