@@ -25,7 +25,7 @@ app = typer.Typer(
     "checks, 6 bytes are not what was recorded, 7 a part does not answer.",
 )
 app.add_typer(commands_data.app, name="data")
-_DISK = frozenset({errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT})
+_DISK = frozenset({errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EFBIG})
 lifecycle = typer.Typer(help="The main job.", no_args_is_help=True)
 app.add_typer(lifecycle, name="lifecycle")
 

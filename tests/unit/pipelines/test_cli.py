@@ -167,13 +167,11 @@ def test_doctor_says_what_is_missing_and_how_to_mend_it(tmp_path: Path) -> None:
     assert "fiducial serve" in finished.stdout
 
 
-def test_a_full_disk_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def write_to_a_full_disk() -> None:
-        with Path("/dev/full").open("w") as file:  # the kernel's own: every write to it finds no space
-            file.write("x")
-
-    monkeypatch.setattr("pipelines.cli.app", write_to_a_full_disk)
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 7
-    assert "No space left on device" in capsys.readouterr().err
+def test_a_disk_that_takes_no_more_is_told_in_a_sentence(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pipelines.cli", "serve"]
+    environment = environment_of(tmp_path / "home") | {"FIDUCIAL_API_PORT": "0", "FIDUCIAL_GATEWAY_PORT": "0"}
+    finished = subprocess.run(
+        ["prlimit", "--fsize=0", *command], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert (finished.returncode, "Traceback" in finished.stderr) == (7, False), finished.stderr
+    assert "set FIDUCIAL_HOME to another folder" in finished.stderr
