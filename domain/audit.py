@@ -21,7 +21,16 @@ class AuditAction(StrEnum):
     PREDICTION_READ = "prediction.read"
     TRACE_READ = "trace.read"
     MODEL_PROMOTED = "model.promoted"
+    MODEL_REFUSED = "model.refused"
+    MODEL_ROLLED_BACK = "model.rolled_back"
     TRAFFIC_CHANGED = "traffic.changed"
+    PLAN_REGISTERED = "plan.registered"
+    TEST_SET_OPENED = "test_set.opened"
+    SIGNER_REGISTERED = "signer.registered"
+    RECORD_SIGNED = "record.signed"
+    SIGNING_REFUSED = "signing.refused"
+    ALIAS_MOVED = "alias.moved"
+    HISTORY_READ = "history.read"
     ACCESS_REFUSED = "access.refused"
 
 

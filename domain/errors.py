@@ -83,6 +83,12 @@ class InvalidSetting(BadInput):
     code = "invalid-setting"
 
 
+class InvalidPlan(BadInput):
+    """A validation plan or change control plan does not keep to its schema."""
+
+    code = "invalid-plan"
+
+
 class WrongContentType(BadInput):
     """The request is not of the content type the address takes."""
 
@@ -177,6 +183,24 @@ class CriteriaNotMet(Refused):
     code = "criteria-not-met"
 
 
+class PlanNotRegistered(Refused):
+    """The test set may not be opened: no plan of these bytes was registered before."""
+
+    code = "plan-not-registered"
+
+
+class OutOfPlan(Refused):
+    """A change that the change control plan does not allow."""
+
+    code = "out-of-plan"
+
+
+class SignatureRefused(Refused):
+    """The signer is unknown, did not authenticate, or their role may not sign so."""
+
+    code = "signature-refused"
+
+
 class ParityNotMet(Refused):
     """The exported model does not answer as the trained one."""
 
@@ -237,6 +261,24 @@ class DigestMismatch(IntegrityViolation):
     """A file's SHA-256 is not the recorded one."""
 
     code = "digest-mismatch"
+
+
+class SignatureInvalid(IntegrityViolation):
+    """A signature does not belong to these bytes or this signer."""
+
+    code = "signature-invalid"
+
+
+class NotReproduced(IntegrityViolation):
+    """Training again gave other weights or figures than were recorded."""
+
+    code = "not-reproduced"
+
+
+class AliasMoved(IntegrityViolation):
+    """An MLflow alias says another model version than the policy in force."""
+
+    code = "alias-moved"
 
 
 class Unavailable(FiducialError):

@@ -4,20 +4,15 @@ evidence.
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from domain.acceptance import CriterionResult, MetricValue
+from domain.change_control import TestSetOpening
 from domain.codes import CodedConcept
 from domain.dataset import DatasetVersion, Split
 from domain.identifiers import Sha256
 from domain.intended_use import IntendedUse
 from domain.model_version import OperatingPoint
-
-
-class Record(BaseModel):
-    """Frozen, and refuses keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from evidence.judgement import EndpointResult, FloorResult, PlannedValidation, ReuseCost
+from evidence.strict import Record
 
 
 class ReportedModel(Record):
@@ -78,6 +73,16 @@ class SubgroupResults(Record):
     not_estimated: dict[str, str]
 
 
+class DecisionPoint(Record):
+    """Net benefit at one threshold probability (Vickers and Elkin 2006), with a bootstrap interval by patient."""
+
+    threshold: float
+    net_benefit: float
+    interval: tuple[float, float]
+    treat_all: float
+    interventions_avoided: float  # per 100 patients, against treating all
+
+
 class SetResults(Record):
     """Everything one set of samples says."""
 
@@ -91,6 +96,8 @@ class SetResults(Record):
     metrics: tuple[MetricValue, ...]
     not_estimated: dict[str, str]
     roc: tuple[tuple[float, float], ...]
+    precision_recall: tuple[tuple[float, float], ...] = ()  # (recall, precision), by falling threshold
+    decision_curve: tuple[DecisionPoint, ...] = ()
     reliability: tuple[ReliabilityPoint, ...]
     histogram_present: tuple[int, ...]  # samples with the finding per equal bin of probability, 0 to 1
     histogram_absent: tuple[int, ...]
@@ -123,6 +130,91 @@ class Explanation(Record):
         return self.share.interval[0] > max(self.chance_elsewhere, self.chance_area)
 
 
+class MapFaithfulness(Record):
+    """Deletion and insertion (Petsiuk et al., BMVC 2018) against random pixels, and the sanity check of Adebayo et al.
+    (NeurIPS 2018): a map that stays the same when the weights are random explains nothing.
+    """
+
+    deletion: MetricValue  # area under probability while the map's strongest pixels vanish, minus that of random pixels
+    insertion: MetricValue  # the same while they appear on a blurred film
+    randomised_similarity: MetricValue  # rank correlation of maps by trained and by randomised weights
+    films: int
+
+
+class RobustnessResult(Record):
+    """The test set again after one disturbance of the films."""
+
+    disturbance: Literal["noise", "blur", "contrast", "rotation", "window", "jpeg"]
+    strength: str  # in words with a unit, e.g. "σ = 10 grey levels"
+    auroc: MetricValue
+    auroc_difference: MetricValue  # disturbed minus undisturbed, paired, on the same films
+    changed_calls: float  # share of films whose call at the operating point changed
+
+
+class TableOneRow(Record):
+    """One characteristic: its value in each column, as count of samples."""
+
+    group: str  # "sex", "age", "view", "site", "subtype", "finding"
+    value: str
+    counts: tuple[int, ...]
+
+
+class TableOne(Record):
+    """Who the samples are, by split."""
+
+    columns: tuple[str, ...]  # "train", "tune", "test", "external: <source>"
+    samples: tuple[int, ...]
+    patients: tuple[int, ...]
+    rows: tuple[TableOneRow, ...]
+
+
+class ReferenceStandard(Record):
+    """How the best available truth was made, by the source's card."""
+
+    source: str
+    statement: str
+    population: str
+    licence: str
+    citation: str
+
+
+class Adaptation(Record):
+    """Learning, potential and retention against the champion (see docs/regulatory)."""
+
+    previous: str
+    learning: MetricValue  # AUROC new minus champion on the present test data
+    potential: MetricValue | None  # champion's AUROC, its own test data minus the present; None: the data are the same
+    retention: MetricValue | None  # AUROC new minus champion on the champion's own test data
+    note: str
+
+
+class Environment(Record):
+    """What the validation ran on; the list itself is ``sbom.cdx.json`` beside the report."""
+
+    python: str
+    platform: str
+    packages: int
+    sbom_sha256: Sha256
+
+
+class ChecklistItem(Record):
+    """One item of a reporting guideline and where this report answers it."""
+
+    number: str
+    section: str
+    asks: str  # in our words
+    answer: str  # empty: not answered by a run; the authors must
+    where: str  # section of this report
+
+
+class Checklist(Record):
+    """A reporting guideline, item by item."""
+
+    name: Literal["CLAIM 2024", "STARD-AI", "TRIPOD+AI"]
+    citation: str
+    items: tuple[ChecklistItem, ...]
+
+
 class Failure(Record):
     """One wrong answer on the test set."""
 
@@ -135,13 +227,26 @@ class Failure(Record):
 class ValidationReport(Record):
     """The evidence that a model version meets its needs on held-out data, or does not."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     model: ReportedModel
     provenance: Provenance
+    planned: PlannedValidation | None = None
+    ledger: tuple[TestSetOpening, ...] = ()  # openings of this test set up to this model's first
+    reuse: ReuseCost | None = None
+    reference_standards: tuple[ReferenceStandard, ...] = ()
+    table_one: TableOne | None = None
     tuning: tuple[MetricValue, ...]  # the operating point on the data it was chosen on
     test: SetResults
     external: tuple[SetResults, ...]
+    endpoints: tuple[EndpointResult, ...] = ()
+    floors: tuple[FloorResult, ...] = ()
     comparison: Comparison | None
+    champion: Comparison | None = None  # ``baseline_*`` fields then hold the champion's
+    adaptation: Adaptation | None = None
+    robustness: tuple[RobustnessResult, ...] = ()
+    faithfulness: MapFaithfulness | None = None
+    environment: Environment | None = None
+    checklists: tuple[Checklist, ...] = ()
     explanation: Explanation | None = None  # None: the model gives no map, or nobody knows where the findings lie
     criteria: tuple[CriterionResult, ...]
     failures: tuple[Failure, ...]
