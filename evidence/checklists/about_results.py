@@ -128,8 +128,7 @@ def updating(report: ValidationReport) -> str:
     found = report.adaptation
     if found is None:
         return ""
-    parts = (("learning", found.learning), ("potential", found.potential), ("retention", found.retention))
-    said = listed(f"{name}, {measured(value)}" for name, value in parts if value)
+    said = listed(measured(value) for value in (found.learning, found.potential, found.retention) if value)
     return f"Against {found.previous}: {said}."
 
 

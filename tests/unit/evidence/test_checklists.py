@@ -135,7 +135,7 @@ def full(report: ValidationReport, plan: ValidationPlan) -> ValidationReport:
             "endpoints": (endpoint,),
             "floors": (floor, floor.model_copy(update={"met": None})),
             "adaptation": Adaptation(
-                previous="chest_xray_pneumonia@2", learning=metric("auroc_difference", 0.011), potential=None,
+                previous="chest_xray_pneumonia@2", learning=metric("learning", 0.011), potential=None,
                 retention=None, note="",
             ),
             "robustness": (
