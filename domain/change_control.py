@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from domain.acceptance import MetricValue
+from domain.dataset import DatasetVersion
 from domain.identifiers import Sha256
 
 
@@ -21,6 +22,19 @@ class RegisteredPlan(_Record):
     content: str  # those bytes, UTF-8
     registered_by: str
     registered_at: datetime
+
+
+class OpeningRequest(_Record):
+    """What somebody asks of the ledger: a ``TestSetOpening`` before it is granted and numbered."""
+
+    task: str
+    dataset_version: DatasetVersion
+    model_version: str
+    model_sha256: Sha256
+    plan_sha256: Sha256
+    purpose: Literal["validation", "reproduction"]
+    opened_by: str
+    opened_at: datetime
 
 
 class TestSetOpening(_Record):
