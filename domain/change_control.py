@@ -6,11 +6,12 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from domain.acceptance import MetricValue
-from domain.dataset import DatasetVersion
 from domain.identifiers import Sha256
 
 
 class _Record(BaseModel):
+    """What every record has in common: it never changes, and says nothing it was not declared to say."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -28,7 +29,8 @@ class OpeningRequest(_Record):
     """What somebody asks of the ledger: a ``TestSetOpening`` before it is granted and numbered."""
 
     task: str
-    dataset_version: DatasetVersion
+    dataset_version: str
+    dataset_sha256: Sha256
     model_version: str
     model_sha256: Sha256
     plan_sha256: Sha256

@@ -51,19 +51,7 @@ class Ledger(Repository):
         self._reserve("ledger")
         lines = self._select(OpeningRow)
         last = self._session.execute(lines.with_only_columns(func.max(OpeningRow.number))).scalar() or 0
-        row = OpeningRow(
-            tenant=self._tenant,
-            number=last + 1,
-            task=request.task,
-            dataset_version=request.dataset_version.name,
-            dataset_sha256=request.dataset_version.digest,
-            model_version=request.model_version,
-            model_sha256=request.model_sha256,
-            plan_sha256=request.plan_sha256,
-            purpose=request.purpose,
-            opened_by=request.opened_by,
-            opened_at=request.opened_at,
-        )
+        row = OpeningRow(tenant=self._tenant, number=last + 1, **request.model_dump())
         self._insert(row)
         return _opening(row)
 

@@ -7,7 +7,6 @@ import pytest
 
 from domain.acceptance import MetricValue
 from domain.change_control import GateCheck, GateDecision, OpeningRequest, RegisteredPlan
-from domain.dataset import DatasetVersion
 from domain.electronic_signature import ElectronicSignature, SignatureMeaning, Signer, SignerRole
 from domain.errors import Conflict, DigestMismatch, IntegrityViolation, NotEstimable, NotFound, PlanNotRegistered
 from domain.identifiers import DEFAULT_TENANT, Sha256, Tenant, sha256_of
@@ -17,9 +16,7 @@ from infra.db.session import Database
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 INSTANT = timedelta(microseconds=1)
 OTHER = Tenant("other")
-DATASET = DatasetVersion(
-    source="kermany", distribution="d", digest=Sha256("3" * 64), synthetic=True, counts={}, excluded={}, shards={}
-)
+DATASET = Sha256("3" * 64)
 PCCP = Sha256("5" * 64)
 
 
@@ -31,15 +28,15 @@ def plan(content: str = "alpha: 0.05\n", *, task: str = "chest", at: datetime = 
 
 def request(under: RegisteredPlan, *, at: datetime = NOW, model_version: str = "chest/network-seed1") -> OpeningRequest:
     return OpeningRequest(
-        task=under.task, dataset_version=DATASET, model_version=model_version, model_sha256=Sha256("4" * 64),
-        plan_sha256=under.sha256, purpose="validation", opened_by="ada", opened_at=at,
+        task=under.task, dataset_version="kermany@333333333333", dataset_sha256=DATASET, model_version=model_version,
+        model_sha256=Sha256("4" * 64), plan_sha256=under.sha256, purpose="validation", opened_by="ada", opened_at=at,
     )  # fmt: skip
 
 
 def decision(model_version: str = "chest@2", *, low: float = 0.91) -> GateDecision:
     value = MetricValue(
         name="auroc", value=0.93, interval=(low, 0.95), method="DeLong, logit", n=624, positives=390, split="test",
-        dataset_version=DATASET.name, model_version=model_version,
+        dataset_version="kermany@333333333333", model_version=model_version,
     )  # fmt: skip
     check = GateCheck(
         name="auroc", kind="bound", bound="lower end ≥ 0.800", found="0.934", met=True, reason="r", value=value
@@ -117,10 +114,10 @@ def test_each_opening_is_the_next_line_of_the_ledger(database: Database) -> None
             work.plans.register(registered)
         opened = [work.ledger.open(request(under)) for under in (plan(), plan(task="wrist"), plan())]
     assert [(line.number, line.task) for line in opened] == [(1, "chest"), (2, "wrist"), (3, "chest")]
-    assert (opened[0].dataset_version, opened[0].dataset_sha256) == (DATASET.name, DATASET.digest)
+    assert opened[0].model_dump(exclude={"number"}) == request(plan()).model_dump()
     with database.unit_of_work(DEFAULT_TENANT, read_only=True) as work:
         assert work.ledger.list("chest") == (opened[0], opened[2])
-        assert work.ledger.of_dataset(DATASET.digest) == tuple(opened)
+        assert work.ledger.of_dataset(DATASET) == tuple(opened)
         assert work.ledger.of_dataset(Sha256("9" * 64)) == ()
 
 
@@ -171,7 +168,7 @@ def test_without_a_plan_registered_before_the_test_set_stays_closed(
     with database.unit_of_work(DEFAULT_TENANT) as work, pytest.raises(PlanNotRegistered):
         work.ledger.open(refused)  # caught by the caller, and the unit of work is committed
     with database.unit_of_work(DEFAULT_TENANT, read_only=True) as work:
-        assert work.ledger.of_dataset(DATASET.digest) == work.ledger.list(refused.task) == ()
+        assert work.ledger.of_dataset(DATASET) == work.ledger.list(refused.task) == ()
 
 
 def test_decisions_are_numbered_and_come_back_whole(database: Database) -> None:
@@ -250,7 +247,7 @@ def test_no_tenant_sees_or_uses_anothers_records(database: Database) -> None:
         work.evidence_files.add("chest", 1, "report.json", Sha256("6" * 64), 10)
         work.traffic.change(policy, by="ada", why="w", at=NOW)
     with database.unit_of_work(OTHER) as work:
-        assert work.plans.list("chest") == work.ledger.list("chest") == work.ledger.of_dataset(DATASET.digest) == ()
+        assert work.plans.list("chest") == work.ledger.list("chest") == work.ledger.of_dataset(DATASET) == ()
         assert work.decisions.list("chest") == work.decisions.of_version("chest", "chest@2") == ()
         assert work.signers.list() == work.signatures.list() == work.signatures.of(Sha256("6" * 64)) == ()
         assert work.evidence_files.of_version("chest", 1) == {}
