@@ -41,6 +41,7 @@ STATUS: Mapping[type[errors.FiducialError], int] = {
     errors.Conflict: 409,
     errors.CriteriaNotMet: 409,
     errors.ParityNotMet: 409,
+    errors.PlanNotRegistered: 409,
     errors.DataProblem: 500,
     errors.IntegrityViolation: 500,
     errors.Unavailable: 503,
