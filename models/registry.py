@@ -14,7 +14,7 @@ Alias = Literal["challenger", "champion"]
 def register(
     tracking: Tracking, *, task: str, run_id: str, approver: str, tags: Mapping[str, str] | None = None
 ) -> int:
-    """The run's model as a version of the task's registered model; with the same approver and tags it keeps its version.
+    """The run's model as a version of the task's registered model; the same approver and tags keep their version.
 
     A version's manifest names its approver and its report and never changes: another approver's, or the same model
     validated anew, is another version.
