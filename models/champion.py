@@ -87,6 +87,8 @@ def lay_out(folder: Path, manifest: ModelManifest | None, model: bytes | None) -
     """
     if (manifest is None) != (model is None):
         raise DataProblem("A champion is a manifest and a model, not one of the two.")
+    if manifest is not None and model is not None:
+        _require_named(manifest, model)
     beside, aside = (folder.with_name(f".{folder.name}.{role}") for role in ("new", "old"))
     for left_over in (beside, aside):
         if left_over.exists():
@@ -95,7 +97,6 @@ def lay_out(folder: Path, manifest: ModelManifest | None, model: bytes | None) -
     if manifest is None or model is None:
         (beside / NONE_FILE).write_text(json.dumps({"champion": None}) + "\n")
     else:
-        _require_named(manifest, model)
         (beside / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=2) + "\n")
         (beside / MODEL_FILE).write_bytes(model)
     if folder.exists():
