@@ -11,8 +11,8 @@ from models.determinism import seed_of
 def films_of_whole_patients(samples: Sequence[Sample], *, at_most: int) -> tuple[int, ...]:
     """Rows of at most so many films, sorted by ``sample_id``; a patient's films are all in or all out.
 
-    Patients come in the order of a hash of their first film's name, so that how many films a patient has says nothing about
-    whether they are taken; the first patient whose films no longer fit ends it.
+    Patients come in the order of a hash of their first film's name, so that the number of films says nothing about who
+    is taken; the first patient whose films no longer fit ends it.
     """
     films: dict[str, list[int]] = {}
     for row in sorted(range(len(samples)), key=lambda row: samples[row].sample_id):

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from evidence.area_difference import IDENTICAL, area_difference
 from evidence.scored_set import ScoredSet
