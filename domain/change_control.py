@@ -10,6 +10,8 @@ from domain.identifiers import Sha256
 
 
 class _Record(BaseModel):
+    """What every record has in common: it never changes, and says nothing it was not declared to say."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -21,6 +23,20 @@ class RegisteredPlan(_Record):
     content: str  # those bytes, UTF-8
     registered_by: str
     registered_at: datetime
+
+
+class OpeningRequest(_Record):
+    """What somebody asks of the ledger: a ``TestSetOpening`` before it is granted and numbered."""
+
+    task: str
+    dataset_version: str
+    dataset_sha256: Sha256
+    model_version: str
+    model_sha256: Sha256
+    plan_sha256: Sha256
+    purpose: Literal["validation", "reproduction"]
+    opened_by: str
+    opened_at: datetime
 
 
 class TestSetOpening(_Record):

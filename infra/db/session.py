@@ -15,16 +15,22 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.orm import Session
 
-from domain.errors import Conflict, Unavailable
+from domain.errors import Conflict, Refused, Unavailable
 from domain.identifiers import Tenant
 from infra.db.addresses import Addresses
 from infra.db.audit import AuditHeadRow, AuditLog
 from infra.db.base import Base
+from infra.db.decisions import Decisions
+from infra.db.evidence_files import EvidenceFiles
 from infra.db.feature_rows import FeatureRows
+from infra.db.ledger import Ledger
 from infra.db.model_versions import ModelVersions
 from infra.db.outbox import Outbox
+from infra.db.plans import Plans
 from infra.db.predictions import Predictions
 from infra.db.shadow_scores import ShadowScores
+from infra.db.signatures import Signatures
+from infra.db.signers import Signers
 from infra.db.studies import Studies
 from infra.db.traffic import Traffic
 
@@ -45,6 +51,12 @@ class UnitOfWork:
     addresses: Addresses
     feature_rows: FeatureRows
     shadow_scores: ShadowScores
+    plans: Plans
+    ledger: Ledger
+    decisions: Decisions
+    signers: Signers
+    signatures: Signatures
+    evidence_files: EvidenceFiles
     audit: AuditLog
 
 
@@ -81,6 +93,7 @@ class Database:
 
         Raises:
             Conflict: the same thing was written by somebody else at the same moment.
+            Refused: something kept for good was to be altered or deleted.
             Unavailable: the database does not answer, or stays locked.
         """
         with _translated_errors(), self._engine.connect() as connection:
@@ -118,6 +131,12 @@ def _unit_of_work(session: Session, *, tenant: Tenant, writing: bool) -> UnitOfW
         addresses=Addresses(session, tenant=tenant, writing=writing),
         feature_rows=FeatureRows(session, tenant=tenant, writing=writing),
         shadow_scores=ShadowScores(session, tenant=tenant, writing=writing),
+        plans=Plans(session, tenant=tenant, writing=writing),
+        ledger=Ledger(session, tenant=tenant, writing=writing),
+        decisions=Decisions(session, tenant=tenant, writing=writing),
+        signers=Signers(session, tenant=tenant, writing=writing),
+        signatures=Signatures(session, tenant=tenant, writing=writing),
+        evidence_files=EvidenceFiles(session, tenant=tenant, writing=writing),
         audit=AuditLog(session, tenant=tenant, writing=writing),
     )
 
@@ -127,7 +146,9 @@ def _translated_errors() -> Iterator[None]:
     # "from None": a driver's message quotes the row it could not write.
     try:
         yield
-    except IntegrityError:
+    except IntegrityError as error:
+        if "append-only" in str(error.orig):  # the triggers' word: see infra/migrations/versions
+            raise Refused("A record of this kind is never altered or deleted.", next_step="Add a new one.") from None
         raise Conflict("The same thing was just written by somebody else.", next_step="Read it and retry.") from None
     except (OperationalError, InterfaceError, TimeoutError, sqlite3.DatabaseError) as error:
         reason = type(error.__cause__ or error).__name__

@@ -79,7 +79,14 @@ class Traffic(Repository):
     def history(self, task: str) -> tuple[TrafficChange, ...]:
         """Every policy the task has had, oldest first."""
         query = self._select(TrafficRow, TrafficRow.task == task).order_by(TrafficRow.policy_version)
-        return tuple(
-            TrafficChange(TrafficPolicy.model_validate(row.policy), row.changed_by, row.why, row.changed_at)
-            for row in self._all(query)
-        )
+        return tuple(_change(row) for row in self._all(query))
+
+    def in_force(self, task: str, at: datetime) -> TrafficChange | None:
+        """The policy that decided at that moment, if there was one yet; each is in force from its own instant on."""
+        query = self._select(TrafficRow, TrafficRow.task == task, TrafficRow.changed_at <= at)
+        row = self._one(query.order_by(TrafficRow.policy_version.desc()))
+        return _change(row) if row else None
+
+
+def _change(row: TrafficRow) -> TrafficChange:
+    return TrafficChange(TrafficPolicy.model_validate(row.policy), row.changed_by, row.why, row.changed_at)

@@ -38,7 +38,13 @@ def verified(database: Database) -> int:
 
 
 def run(database: Database, *statements: str) -> None:
+    """As somebody who may alter tables, so whom no trigger stops."""
     with database.engine.begin() as connection:
+        if database.engine.dialect.name == "postgresql":
+            connection.execute(text("ALTER TABLE audit_events DISABLE TRIGGER USER"))
+        else:
+            for trigger in ("no_update", "no_delete", "no_replace"):
+                connection.execute(text(f"DROP TRIGGER audit_events_{trigger}"))
         for statement in statements:
             connection.execute(text(statement))
 
