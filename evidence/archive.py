@@ -145,10 +145,13 @@ def _placed(entries: list[_Entry]) -> Iterator[tuple[_Entry, int]]:
 
 
 def _contents(data: bytes, entries: list[_Entry]) -> Archive:
-    files, damage = {}, []
+    files: dict[str, bytes] = {}
+    damage: list[Damage] = []
     for entry, start in _placed(entries):
         name, body = entry.name.decode(), start + len(entry.local)
         content = data[body : start + entry.length]
+        if data[start + _LOCAL.size : body] != entry.name:
+            return _broken("names a file in two ways")
         if data[start:body] != entry.local:
             damage.append(Damage(name, "has another header than the archive's directory states"))
         elif zlib.crc32(content) != entry.crc:
