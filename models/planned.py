@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from evidence.sbom import Package, sbom_bytes
+
 from domain.acceptance import AcceptanceCriterion, CriterionResult
 from domain.change_control import RegisteredPlan, TestSetOpening
 from domain.dataset import DatasetVersion, SourceCard, Split
@@ -15,10 +17,9 @@ from domain.identifiers import Sha256, sha256_of
 from evidence.additions import Additions
 from evidence.checklists.fill import fill
 from evidence.endpoints import assess, deviations, floors, reuse_cost
-from evidence.judgement import EndpointResult, PlannedValidation
+from evidence.judgement import PlannedValidation
 from evidence.plan import Bound, ValidationPlan
 from evidence.record import Environment, ReferenceStandard, TableOne, ValidationReport
-from evidence.sbom import Package, sbom_bytes
 from evidence.scored_set import ScoredSet
 from evidence.table_one import table_one
 from models import loaders

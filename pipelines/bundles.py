@@ -11,7 +11,7 @@ from domain.errors import NotFound
 from domain.identifiers import sha256_of
 from domain.model_version import ModelManifest
 from evidence import attestation, bundle
-from evidence.canonical import canonical_json
+from evidence.canonical import readable_json
 from evidence.page import render
 from evidence.record import ValidationReport
 from pipelines import kept_evidence
@@ -67,7 +67,7 @@ def bundle_of(task: str, version: int, *, root: Offline) -> bytes:
     key = SignerKeys(root.settings.secrets).platform_key()
     files = {name: data for name, data in kept.items() if name not in _NOT_BUNDLED}
     files |= pages(kept[kept_evidence.REPORT], kept[kept_evidence.GALLERY], signatures)
-    files["signatures.json"] = canonical_json([one.model_dump(mode="json") for one in signatures])
+    files["signatures.json"] = readable_json([one.model_dump(mode="json") for one in signatures])
     files["platform.pub.pem"] = key.public_pem
     files["README.txt"] = bundle.README
     files[bundle.ATTESTATION] = attestation.attest(files, manifest, sign=key.sign, keyid=key.keyid)
