@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from evidence.sbom import Package, sbom_bytes
-
 from domain.acceptance import AcceptanceCriterion, CriterionResult
 from domain.change_control import RegisteredPlan, TestSetOpening
 from domain.dataset import DatasetVersion, SourceCard, Split
@@ -20,6 +18,7 @@ from evidence.endpoints import assess, deviations, floors, reuse_cost
 from evidence.judgement import PlannedValidation
 from evidence.plan import Bound, ValidationPlan
 from evidence.record import Environment, ReferenceStandard, TableOne, ValidationReport
+from evidence.sbom import Package, sbom_bytes
 from evidence.scored_set import ScoredSet
 from evidence.table_one import table_one
 from models import loaders

@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evidence.sbom import installed, sbom_bytes
-
 from domain.dataset import DatasetVersion, SourceCard
 from domain.errors import DataProblem
 from evidence.planned_limits import Rival
 from evidence.record import Explanation, Provenance, ReportedModel, ValidationReport
 from evidence.report import build_report, write_report
 from evidence.results import metric
+from evidence.sbom import installed, sbom_bytes
 from evidence.scored_set import NOT_STATED, ScoredSet, age_band
 from models import checkpoints as kept
 from models import explanation, loaders

@@ -22,7 +22,7 @@ from pipelines import plans
 from pipelines.wiring import Offline
 
 REPORT, GALLERY, SBOM, WEIGHTS = "report.json", "gallery.json", "sbom.cdx.json", "weights.bin"
-_FROM_COPY = ("requirements.lock", "torch.txt", "params.yaml", "dvc.lock")
+_FROM_COPY = ("requirements.lock", "params.yaml", "dvc.lock")
 
 
 def files_of(
