@@ -10,9 +10,11 @@ from domain.change_control import GateDecision
 from domain.errors import ForbiddenByLevel, Refused
 from domain.identifiers import sha256_of
 from evidence import gate
+from evidence.change import CandidateFacts
 from evidence.pccp import read_pccp
 from evidence.plan import read_plan
 from models.champion import read_champion
+from models.packaging import SERVING_ENGINE
 from pipelines import plans, signing
 from pipelines.results import read_trained
 from pipelines.wiring import Offline
@@ -57,7 +59,10 @@ def judge(candidate: Candidate, *, by: str, why: str, before: TrafficPolicy | No
         decision = gate.decide(
             gate.Candidate(
                 model_version=candidate.model_version, report=candidate.report, report_sha256=candidate.report_sha256,
-                facts=CandidateFacts.of(candidate.report, preprocessing=candidate.trained.preprocessing, engine=ENGINE),
+                facts=CandidateFacts.of(
+                    candidate.report, preprocessing=candidate.trained.preprocessing, engine=SERVING_ENGINE,
+                    explains=candidate.trained.explains,
+                ),
             ),
             documents=gate.Documents(
                 plan=read_plan(plan_bytes, task=task)[0], plan_sha256=digests[1],
