@@ -21,7 +21,7 @@ from pipelines.wiring import Offline
 if TYPE_CHECKING:
     from domain.model_version import ModelManifest
     from domain.traffic import TrafficPolicy
-    from pipelines.promotion import Candidate
+    from pipelines.candidates import Candidate
 
 
 def require_approver(approver: str, *, root: Offline) -> None:
@@ -57,17 +57,17 @@ def judge(candidate: Candidate, *, by: str, why: str, before: TrafficPolicy | No
                 return known
         decision = gate.decide(
             gate.Candidate(
-                report=candidate.report, report_sha256=candidate.report_sha256,
-                model_version=candidate.model_version, preprocessing=candidate.trained.preprocessing,
+                model_version=candidate.model_version, report=candidate.report, report_sha256=candidate.report_sha256,
+                facts=CandidateFacts.of(candidate.report, preprocessing=candidate.trained.preprocessing, engine=ENGINE),
             ),
             documents=gate.Documents(
                 plan=read_plan(plan_bytes, task=task)[0], plan_sha256=digests[1],
                 pccp=read_pccp(pccp_bytes, task=task)[0], pccp_sha256=digests[2],
             ),
             champion=champion,
-            signing=gate.Signing(
+            signatures=gate.Signatures(
+                valid=signing.valid_over(candidate.report_sha256, work=work),
                 required=not root.settings.limits_of_level.demo_models,
-                given=signing.valid_over(candidate.report_sha256, work=work),
             ),
             decided=gate.Decided(by=by, at=datetime.now(UTC), why=why),
         )  # fmt: skip
@@ -84,13 +84,14 @@ def judge(candidate: Candidate, *, by: str, why: str, before: TrafficPolicy | No
 
 def _champion(candidate: Candidate, before: TrafficPolicy | None, root: Offline) -> ModelManifest | None:
     """The champion that the report compares with: the one in force, unless that is the candidate's own training."""
-    laid_out = read_champion(root.store("champion", candidate.trained.task))
+    task = candidate.trained.task
+    laid_out = read_champion(root.store("champion", task), task=task)
     compared = laid_out.manifest if laid_out else None
     if before is None:
         return compared
     with root.database.unit_of_work(root.tenant, read_only=True) as work:
         in_force = work.model_versions.get(before.task, before.champion).manifest
-    again = in_force.model_sha256 in {model.model_sha256 for model in read_trained(candidate.trained.task)}
+    again = in_force.model_sha256 in {model.model_sha256 for model in read_trained(task)}
     if again or (compared is not None and compared.model_sha256 == in_force.model_sha256):
         return compared
     raise Refused(

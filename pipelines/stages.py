@@ -70,6 +70,7 @@ def _train(chosen: argparse.Namespace) -> None:
 
 def _validate(chosen: argparse.Namespace) -> None:
     from models.tasks import get_task
+    from models.planned import Planned
     from models.validation import Folders, validate_task
 
     plan, sha256 = read_plan(plans.document(chosen.task, plans.PLAN_FILE, folder=Path.cwd()), task=chosen.task)
@@ -80,9 +81,7 @@ def _validate(chosen: argparse.Namespace) -> None:
     logging.getLogger("data").info("no leakage among %s films", f"{compared:,}")
     validate_task(
         get_task(chosen.task),
-        plan=plan,
-        registered=open_test_set.plan,
-        open_test_set=open_test_set,
+        planned=Planned(plan=plan, registered=open_test_set.plan, open_test_set=open_test_set),
         folders=Folders(
             prepared=prepared,
             external=external,
