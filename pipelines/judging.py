@@ -15,6 +15,7 @@ from evidence.pccp import read_pccp
 from evidence.plan import read_plan
 from models.champion import read_champion
 from models.packaging import SERVING_ENGINE
+from models.plans import PCCP_FILE, PLAN_FILE
 from pipelines import plans, signing
 from pipelines.results import read_trained
 from pipelines.wiring import Offline
@@ -47,8 +48,8 @@ def judge(candidate: Candidate, *, by: str, why: str, before: TrafficPolicy | No
         SignatureInvalid: a recorded signature does not belong to the report.
     """
     task = candidate.trained.task
-    plan_bytes = plans.document(task, plans.PLAN_FILE, folder=root.copy)
-    pccp_bytes = plans.document(task, plans.PCCP_FILE, folder=root.copy)
+    plan_bytes = plans.document(task, PLAN_FILE, folder=root.copy)
+    pccp_bytes = plans.document(task, PCCP_FILE, folder=root.copy)
     champion = _champion(candidate, before, root)
     with root.database.unit_of_work(root.tenant) as work:
         work.plans.get(task, sha256_of(plan_bytes))
