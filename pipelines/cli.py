@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from domain.errors import FiducialError, Unavailable
-from pipelines import commands_data, commands_models, commands_platform
+from pipelines import commands_data, commands_history, commands_models, commands_platform
 
 app = typer.Typer(
     name="fiducial",
@@ -33,6 +33,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     commands_models.train, commands_models.compare, commands_models.validate, commands_models.package,
     commands_models.promote, commands_platform.serve, commands_platform.predict, commands_platform.trace,
     commands_platform.monitor, commands_platform.doctor,
+    commands_history.history, commands_history.rollback, commands_history.reconcile,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command()(command)
