@@ -60,7 +60,11 @@ def near_pairs(films: Sequence[Inspected]) -> list[NearPair]:
     """Pairs whose perceptual hashes are close and whose pixels agree; byte-identical pairs are among them."""
     if len(films) < 2:
         return []
-    thumbnails = np.stack([film.thumbnail for film in films])
+    return near_pairs_of(np.stack([film.thumbnail for film in films]))
+
+
+def near_pairs_of(thumbnails: npt.NDArray[np.uint8]) -> list[NearPair]:
+    """As ``near_pairs``, for thumbnails (n, side, side)."""
     signs = _hashes(thumbnails)
     flat = _standardised(thumbnails)
     found: list[NearPair] = []

@@ -90,9 +90,9 @@ class Workspace:
         path.mkdir(parents=True, exist_ok=True)
         self._dvc("remote", "add", "--local", "--default", "--force", "local", str(path.resolve()))
 
-    def push(self) -> None:
-        """Copy the bytes that ``dvc.lock`` names to the remote."""
-        self._dvc("push")
+    def push(self, *stages: str) -> None:
+        """Copy the bytes that ``dvc.lock`` names to the remote, of all stages or of these."""
+        self._dvc("push", *stages)
 
     def pull(self, *stages: str) -> None:
         """Fetch the bytes that ``dvc.lock`` names from the remote, of all stages or of these."""

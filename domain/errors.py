@@ -12,7 +12,6 @@ A message says what, where and what next, and never carries a patient's data. ``
 the ``type`` of a problem document (RFC 9457) and is listed in ``docs/errors.md``.
 """
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 
@@ -189,12 +188,6 @@ class PlanNotRegistered(Refused):
     code = "plan-not-registered"
 
 
-class OutOfPlan(Refused):
-    """A change that the change control plan does not allow."""
-
-    code = "out-of-plan"
-
-
 class SignatureRefused(Refused):
     """The signer is unknown, did not authenticate, or their role may not sign so."""
 
@@ -298,15 +291,3 @@ class Overloaded(Unavailable):
     """The queue is full; the caller should come back."""
 
     code = "overloaded"
-
-
-def all_errors(root: type[FiducialError] = FiducialError) -> Iterator[type[FiducialError]]:
-    """Every error class of the tree, parents first; subclasses that other packages define are part of it."""
-    yield root
-    for child in root.__subclasses__():
-        yield from all_errors(child)
-
-
-def error_with_code(code: str) -> type[FiducialError] | None:
-    """The class of that stable code, if this program knows it."""
-    return next((known for known in all_errors() if known.code == code), None)

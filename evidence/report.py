@@ -12,6 +12,8 @@ from pathlib import Path
 from domain.acceptance import AcceptanceCriterion, judge
 from domain.errors import NotEstimable
 from domain.identifiers import Sha256, sha256_of
+from evidence.additions import Additions
+from evidence.curves import roc_points
 from evidence.page import render
 from evidence.record import Comparison, Explanation, Provenance, ReportedModel, SetResults, ValidationReport
 from evidence.results import area, at_threshold, metric, most_confident_errors, results_of
@@ -31,8 +33,11 @@ def build_report(  # noqa: PLR0913 - every part of a report, by keyword
     tune: ScoredSet | None = None,
     criteria: Sequence[AcceptanceCriterion] = (),
     explanation: Explanation | None = None,
+    additions: Additions | None = None,
 ) -> ValidationReport:
     """Everything the held-out test set says of one trained model, with external sets and the baseline beside it.
+
+    ``additions``: what is known beside the scores; each part left out is named as missing on the page.
 
     Raises:
         OneClassOnly: the test set holds only one class.
@@ -58,6 +63,7 @@ def build_report(  # noqa: PLR0913 - every part of a report, by keyword
         criteria=judge(tuple(criteria), results.metrics),
         failures=most_confident_errors(test, threshold=threshold),
         warnings=(*_warnings(model, provenance, results, outside), *_warnings_of_explanation(explanation)),
+        **(additions or Additions()).parts(),
     )
 
 
@@ -69,14 +75,13 @@ def compare_with(baseline: ScoredSet, test: ScoredSet) -> Comparison:
     """
     other = baseline.in_order_of(test)
     found = clustered.paired_difference(test.labels, test.probabilities, other, test.patient_keys, level=LEVEL)
-    baseline_results = results_of(baseline, threshold=0.5, level=LEVEL)
     return Comparison(
         baseline_version=baseline.model_version,
         model_auroc=metric(test, "auroc", area(test, level=LEVEL)),
         baseline_auroc=metric(baseline, "auroc", area(baseline, level=LEVEL)),
         difference=metric(test, "auroc_difference", found.difference),
         p_value=found.p_value,
-        baseline_roc=baseline_results.roc,
+        baseline_roc=roc_points(baseline),
     )
 
 

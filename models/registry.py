@@ -22,19 +22,20 @@ _PATIENCE_S = 5.0
 def register(
     tracking: Tracking, *, task: str, run_id: str, approver: str, tags: Mapping[str, str] | None = None
 ) -> int:
-    """The run's model as a version of the task's registered model; approved again by the same, it keeps its version.
+    """The run's model as a version of the task's registered model; the same approver and tags keep their version.
 
-    A version's manifest names its approver and never changes: another approver's is another version.
+    A version's manifest names its approver and its report and never changes: another approver's, or the same model
+    validated anew, is another version.
 
     Raises:
         UnknownRun: there is no such run, or it logged no model.
     """
     client = tracking.client
     known = client.search_model_versions(f"name='{task}' and run_id='{run_id}'")
-    same = [int(version.version) for version in known if version.tags.get("approver") == approver]
+    described = {**(tags or {}), "approver": approver}
+    same = [int(version.version) for version in known if described.items() <= dict(version.tags).items()]
     if same:
         return max(same)
-    described = {**(tags or {}), "approver": approver}
     source = _model_of(tracking, run_id)
     tracking.fluent()  # the registry resolves ``models:/`` at MLflow's global address
     if not client.search_registered_models(f"name='{task}'"):

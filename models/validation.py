@@ -14,8 +14,10 @@ from evidence.results import metric
 from evidence.scored_set import NOT_STATED, ScoredSet, age_band
 from models import checkpoints as kept
 from models import explanation, loaders
+from models.champion import Rival
 from models.checkpoints import TrainedModel
 from models.explanation import Opacity
+from models.measures import Measured, measure, scored_champion
 from models.scoring import Scored, failure_pictures, score_cohorts, write_predictions
 from models.task import Task
 from models.tracking import Tracking
@@ -26,36 +28,43 @@ Flaws = Mapping[str, Sequence[str]]
 
 def validate_task(  # noqa: PLR0913 - every input of the stage, by keyword
     task: Task, *, prepared: Path, external: Sequence[Path], checkpoints: Path, reports: Path, predictions: Path,
-    tracking: Tracking, known_flaws: Flaws | None = None,
+    tracking: Tracking, known_flaws: Flaws | None = None, champion: Path | None = None,
 ) -> tuple[ValidationReport, ...]:  # fmt: skip
     """Score each trained variant on tuning, test and external data; write its report and its table of predictions.
 
-    ``checkpoints``, ``reports`` and ``predictions`` are the task's folders; ``known_flaws``: of each source.
+    ``checkpoints``, ``reports`` and ``predictions`` are the task's folders; ``known_flaws``: of each source;
+    ``champion``: the folder that ``models.champion.lay_out`` wrote, left out where no comparison is wanted.
 
     Raises:
-        DataProblem: nothing was trained, or it was trained on another dataset version.
+        DataProblem: nothing was trained, it was trained on another dataset version, or the champion's folder is empty.
+        DigestMismatch: a model is not the one its record names.
     """
     version = loaders.dataset_version(prepared)
     variants = [TrainedModel.load(checkpoints / name) for name in kept.variants(checkpoints)]
     if not variants or any(trained.dataset_version.digest != version.digest for trained in variants):
         raise DataProblem(f"No model was trained on {version.name}.", next_step="Train the task first.")
+    serving = scored_champion(champion, task=task.name, prepared=prepared)
     scored = score_cohorts(variants, checkpoints=checkpoints, prepared=prepared, external=external)
     baseline = next((trained for trained in variants if trained.kind == "baseline"), None)
     opacities, validated = explanation.known_opacities(prepared), []
     for trained in variants:
         tune, test, *outside = (_scored_set(part, trained, known_flaws or {}) for part in scored[trained.variant])
+        of_test, rival = scored[trained.variant][1], _rival(baseline, trained, scored)
+        model = (checkpoints / trained.variant / kept.MODEL_FILE).read_bytes()
+        measured = measure(trained, model=model, part=of_test, test=test, baseline=rival, champion=serving)
         report = build_report(
             _described(task, trained),
             provenance=_provenance(trained),
             tune=tune,
             test=test,
             external=outside,
-            baseline=_rival(baseline, trained, scored),
+            baseline=rival.scored if rival is not None else None,
             criteria=task.accept,
-            explanation=_explained(scored[trained.variant][1], test, opacities) if trained.explains else None,
+            explanation=_explained(of_test, test, opacities) if trained.explains else None,
         )
+        report = _with(report, measured)
         folder = reports / trained.variant
-        pictures = failure_pictures([failure.sample_id for failure in report.failures], scored[trained.variant][1])
+        pictures = failure_pictures([failure.sample_id for failure in report.failures], of_test)
         write_report(report, gallery=pictures, folder=folder)
         write_predictions(scored[trained.variant], trained, predictions / f"{trained.variant}.parquet")
         _log(report, trained.run_id, folder, tracking)
@@ -65,11 +74,17 @@ def validate_task(  # noqa: PLR0913 - every input of the stage, by keyword
 
 def _rival(
     baseline: TrainedModel | None, trained: TrainedModel, scored: Mapping[str, tuple[Scored, ...]]
-) -> ScoredSet | None:
+) -> Rival | None:
     """The baseline's scores of the test set, unless the baseline itself is reported."""
     if baseline is None or baseline.variant == trained.variant:
         return None
-    return _scored_set(scored[baseline.variant][1], baseline, {})
+    return Rival(_scored_set(scored[baseline.variant][1], baseline, {}), baseline.operating_point.threshold)
+
+
+def _with(report: ValidationReport, measured: Measured) -> ValidationReport:
+    """The report with what was measured beside its results."""
+    added = {name: getattr(measured, name) for name in ("robustness", "faithfulness", "champion", "adaptation")}
+    return report.model_copy(update={**added, "warnings": (*report.warnings, *measured.not_measured)})
 
 
 def _scored_set(part: Scored, trained: TrainedModel, known_flaws: Flaws) -> ScoredSet:

@@ -12,7 +12,14 @@ from typing import Annotated
 import typer
 
 from domain.errors import FiducialError, Unavailable
-from pipelines import commands_data, commands_history, commands_models, commands_platform
+from pipelines import (
+    commands_data,
+    commands_evidence,
+    commands_history,
+    commands_models,
+    commands_plan,
+    commands_platform,
+)
 
 app = typer.Typer(
     name="fiducial",
@@ -25,6 +32,8 @@ app = typer.Typer(
     "checks, 6 bytes are not what was recorded, 7 a part does not answer.",
 )
 app.add_typer(commands_data.app, name="data")
+app.add_typer(commands_plan.app, name="plan")
+app.add_typer(commands_evidence.signer, name="signer")
 _DISK = frozenset({errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EFBIG})
 lifecycle = typer.Typer(help="The main job.", no_args_is_help=True)
 app.add_typer(lifecycle, name="lifecycle")
@@ -32,8 +41,9 @@ app.add_typer(lifecycle, name="lifecycle")
 _COMMANDS: tuple[Callable[..., None], ...] = (
     commands_models.train, commands_models.compare, commands_models.validate, commands_models.package,
     commands_models.promote, commands_platform.serve, commands_platform.predict, commands_platform.trace,
-    commands_platform.monitor, commands_platform.doctor,
-    commands_history.history, commands_history.rollback, commands_history.reconcile,
+    commands_platform.monitor, commands_platform.doctor, commands_plan.ledger, commands_evidence.sign,
+    commands_evidence.report, commands_evidence.bundle, commands_evidence.verify, commands_evidence.key,
+    commands_evidence.reproduce, commands_history.history, commands_history.rollback, commands_history.reconcile,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command()(command)

@@ -84,6 +84,22 @@ def verify(source: SourceName) -> None:
     _print_version(offline().store("prepared", source))
 
 
+@app.command()
+def push(
+    to: Annotated[Path, typer.Option(help="A folder that becomes the working copy's DVC remote.")],
+    task: Annotated[str, typer.Option(help="Of which task; empty: everything that the working copy holds.")] = "",
+) -> None:
+    """Copy the prepared bytes to a DVC remote, so that others, and `fiducial reproduce`, can pull them."""
+    from pipelines import working_copy
+    from pipelines.wiring import offline
+
+    root = offline()
+    stages = [f"prepare@{source}" for source in working_copy.scheduled(root.copy, task=task)] if task else []
+    root.workspace.set_local_remote(to)
+    root.workspace.push(*stages)
+    typer.echo(f"{', '.join(stages) or 'everything'} is in {to}")
+
+
 def prepare_in_copy(task: str, *, source: str, preset: str) -> None:
     """Choose a task's sources, bring the working copy up to date, and prepare them."""
     from pipelines.choice import choose_here, put_in_copy

@@ -28,13 +28,16 @@ def train(
         typer.echo(f"{model.variant}: MLflow run {model.run_id}")
 
 
-def validate(task: TaskName = _TASK) -> None:
-    """Validate what was trained on its held-out test set; print the figures and where the reports are."""
-    from pipelines import facts
-    from pipelines.results import read_reports, read_trained
+def validate(
+    task: TaskName = _TASK,
+    by: Annotated[str, typer.Option(help="Who opens the test set; recorded in the ledger.")] = "demo",
+) -> None:
+    """Validate what was trained on its held-out test set, under the registered plan; print figures and reports."""
+    from pipelines import facts, validating
+    from pipelines.results import read_reports
     from pipelines.wiring import offline
 
-    read_trained(task)  # refuses an unknown task, or one without a model, before DVC does in its own words
+    validating.get_ready(task, by=by, root=offline())
     offline().reproduce(f"validate@{task}")
     reports = read_reports(task)
     for line in facts.of_validation(reports):
@@ -70,9 +73,10 @@ def package(
 ) -> None:
     """Register every validated variant in MLflow and build its Bento, without changing who serves."""
     from pipelines import promotion
+    from pipelines.candidates import candidates
     from pipelines.wiring import offline
 
-    for candidate in promotion.candidates(task, approver=approver, root=offline()):
+    for candidate in candidates(task, approver=approver, root=offline()):
         built = promotion.package(task, candidate, approver=approver, root=offline())
         typer.echo(f"{built.manifest.model_version} ({built.manifest.variant}): {built.path}")
 

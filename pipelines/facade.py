@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 
-from domain.errors import BadInput, FiducialError, NotFound, Refused, Unavailable, error_with_code
+from domain.error_codes import error_with_code
+from domain.errors import BadInput, FiducialError, NotFound, Refused, Unavailable
 
 _ANSWER_WITHIN_S = 60
 

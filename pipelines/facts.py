@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from domain.acceptance import MetricValue
+from domain.change_control import RegisteredPlan
 from domain.dataset import DatasetVersion
 from evidence.lineage import VerifiedLink
 
@@ -30,6 +31,12 @@ def _dataset(version: DatasetVersion) -> str:
     )
     excluded = ", ".join(f"{count} {reason}" for reason, count in version.excluded.items() if count)
     return f"{version.name}: {splits}" + (f"; excluded: {excluded}" if excluded else "")
+
+
+def of_plan(plan: RegisteredPlan) -> list[str]:
+    """Which bytes decide what counts as good enough, and since when."""
+    when = f"{plan.registered_at:%Y-%m-%d %H:%M:%S} UTC"
+    return [f"plan {plan.sha256[:12]} of {plan.task}, registered by {plan.registered_by} at {when}"]
 
 
 def of_training(trained: "Sequence[TrainedModel]") -> list[str]:

@@ -1,8 +1,8 @@
-"""The main job, a flow of flows: images → dataset → trained → validated → promoted → served → traced → watched."""
+"""The main job, a flow of flows: images → dataset → plan → trained → validated → promoted → served → traced."""
 
 from prefect import flow
 
-from pipelines import facts, serving_steps
+from pipelines import facts, plans, serving_steps
 from pipelines.choice import Choice
 from pipelines.ingest_flow import ingest
 from pipelines.monitoring_flow import monitor
@@ -24,10 +24,12 @@ def lifecycle(choice: Choice, *, approver: str, steps: Steps) -> None:
     with steps.step("data") as results:
         results.append(choice.note)
         results += facts.of_datasets(ingest([choice.source, *choice.external]))
+    with steps.step("plan") as results:
+        results += facts.of_plan(plans.register(choice.task, by=approver, root=offline()))
     with steps.step("training") as results:
         results += facts.of_training(train(choice.task))
     with steps.step("validation") as results:
-        results += facts.of_validation(validate(choice.task))
+        results += facts.of_validation(validate(choice.task, by=approver))
     with steps.step("promotion") as results:
         results += facts.of_promotion(promote(choice.task, approver=approver))
     with steps.step("serving") as results:

@@ -1,27 +1,31 @@
 """From validated variants to served versions: register, judge, package, record, and put the policy in force.
 
-The networks and the baseline each become a registered version. The first network becomes champion when it meets every
-criterion of its task; another network that meets them is a challenger for a share of patients; the rest are shadows.
+The networks and the baseline each become a registered version. The gate judges every network; its decision is recorded
+whether it promotes or refuses. The first network becomes champion when the gate promotes it; another network that it
+promotes is a challenger for a share of patients; the rest are shadows, computed and never shown.
 
 The traffic policy decides who serves; MLflow's aliases say the same and are written after it. Before the first policy
 nobody serves, so the candidate is named challenger while it is judged, and stays that when it is refused. Under a
-policy the aliases are the policy's, and a candidate gets none until it has met its criteria.
+policy the aliases are the policy's, and a candidate gets none until the gate has promoted it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from evidence.gate import refusal_text
+
 from domain.audit import AuditAction, AuditEvent
+from domain.change_control import GateDecision
 from domain.errors import CriteriaNotMet
 from domain.model_version import ModelManifest
 from domain.traffic import Challenger, TrafficPolicy
-from evidence.record import ValidationReport
 from infra.db.session import UnitOfWork
 from models import registry
-from models.checkpoints import TrainedModel
 from models.packaging import PackagedBento, build_bento
 from models.tasks import get_task
-from pipelines.results import read_reports, read_trained
+from pipelines import judging, kept_evidence
+from pipelines.candidates import Candidate, candidates
 from pipelines.wiring import Offline
 
 CHALLENGER_SHARE = 0.2
@@ -33,51 +37,27 @@ class Promotion:
 
     policy: TrafficPolicy
     manifests: tuple[ModelManifest, ...]
+    decisions: tuple[GateDecision, ...]
     approver: str
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """One trained and validated variant with its registered version."""
-
-    trained: TrainedModel
-    report: ValidationReport
-    version: int
-
-    @property
-    def may_serve(self) -> bool:
-        """A network that meets every criterion; the baseline is there for comparison only."""
-        return self.trained.kind == "network" and self.report.criteria_met
+Decisions = dict[int, GateDecision]  # by version; the baseline has none: it is there for comparison only
 
 
-def candidates(task: str, *, approver: str, root: Offline) -> list[Candidate]:
-    """Every variant, registered in MLflow; a run that this approver has approved before keeps its version."""
-    found = []
-    for trained, report in zip(read_trained(task), read_reports(task), strict=True):
-        tags = {"variant": trained.variant, "criteria_met": str(report.criteria_met)}
-        version = registry.register(root.tracking, task=task, run_id=trained.run_id, approver=approver, tags=tags)
-        found.append(Candidate(trained, report, version))
-    return found
-
-
-def choose_policy(task: str, found: list[Candidate], *, policy_version: int) -> TrafficPolicy:
+def choose_policy(task: str, found: Sequence[Candidate], decisions: Decisions, *, policy_version: int) -> TrafficPolicy:
     """Who serves.
 
     Raises:
-        CriteriaNotMet: the first network misses a criterion; the message names each with its interval.
+        CriteriaNotMet: the gate refuses the first network; the message names each reason.
     """
     first = found[0]
-    if not first.may_serve:
-        missed = [
-            f"{result.criterion.metric} must reach {result.criterion.lower_bound:g} and is {result.value}"
-            for result in first.report.criteria
-            if not result.met
-        ]
+    if not _may_serve(first, decisions):
+        decision = decisions.get(first.version)
+        said = refusal_text(decision) if decision else f"{first.model_version} is the baseline, which never serves."
         raise CriteriaNotMet(
-            f"{task}/{first.trained.variant} is not promoted: {'; '.join(missed) or 'the task states no criterion'}.",
-            next_step="Its report says where it errs; train again, or amend the plan with a named approver.",
+            said, next_step="Its report says where it errs; train again, or amend the plan with a named approver."
         )
-    rivals = [candidate for candidate in found[1:] if candidate.may_serve][:1]
+    rivals = [candidate for candidate in found[1:] if _may_serve(candidate, decisions)][:1]
     shown = {first.version, *(candidate.version for candidate in rivals)}
     return TrafficPolicy(
         task=task,
@@ -102,29 +82,47 @@ def package(task: str, candidate: Candidate, *, approver: str, root: Offline) ->
     )
 
 
-def put_in_force(task: str, *, approver: str, root: Offline) -> Promotion:
+def put_in_force(task: str, *, approver: str, root: Offline, why: str = "the gate promoted it") -> Promotion:
     """Register, judge, package and record every variant, and change the traffic; MLflow's aliases follow.
 
     Raises:
-        CriteriaNotMet: the first network misses a criterion; it stays registered. Traffic stays as it is, and so do the
-            aliases, but that without any traffic the candidate is the challenger.
+        CriteriaNotMet: the gate refuses the first network; decision and refusal are recorded. Traffic stays as it is,
+            and so do the aliases, but that without any traffic the candidate is the challenger.
+        ForbiddenByLevel: approvals by "demo" do not count at this level.
+        Refused: the report compares with another champion than the one in force.
     """
+    judging.require_approver(approver, root=root)
     found = candidates(task, approver=approver, root=root)
     with root.database.unit_of_work(root.tenant, read_only=True) as work:
         before = work.traffic.current(task)
     if before is None:
         registry.set_alias(root.tracking, task=task, alias="challenger", version=found[0].version)
-    wanted = choose_policy(task, found, policy_version=before.policy_version + 1 if before else 1)
+    networks = [candidate for candidate in found if candidate.trained.kind == "network"]
+    decisions = {one.version: judging.judge(one, by=approver, why=why, before=before, root=root) for one in networks}
+    wanted = choose_policy(task, found, decisions, policy_version=before.policy_version + 1 if before else 1)
     packaged = [package(task, candidate, approver=approver, root=root) for candidate in found]
+    evidence = {
+        bento.manifest.version: kept_evidence.files_of(bento.manifest, one.report, decisions[one.version], root=root)
+        for bento, one in zip(packaged, found, strict=True)
+        if one.version in decisions
+    }
     policy = _unchanged(before, wanted) or wanted
     with root.database.unit_of_work(root.tenant) as work:
         for bento in packaged:
             work.model_versions.add(bento.manifest, str(bento.path))
+            if bento.manifest.version in evidence:
+                kept_evidence.keep(bento.manifest, evidence[bento.manifest.version], work=work, root=root)
         if policy is wanted:
-            work.traffic.change(policy, by=approver, why="met its task's acceptance criteria", at=datetime.now(UTC))
+            work.traffic.change(policy, by=approver, why=why, at=datetime.now(UTC))
             _audit(work, policy, approver=approver)
     _write_aliases(policy, root)
-    return Promotion(policy, tuple(bento.manifest for bento in packaged), approver)
+    manifests = tuple(bento.manifest for bento in packaged)
+    return Promotion(policy, manifests, tuple(decisions.values()), approver)
+
+
+def _may_serve(candidate: Candidate, decisions: Decisions) -> bool:
+    decision = decisions.get(candidate.version)
+    return decision is not None and decision.verdict == "promote"
 
 
 def _write_aliases(policy: TrafficPolicy, root: Offline) -> None:

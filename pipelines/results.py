@@ -1,6 +1,7 @@
 """What the DVC stages left in the working copy, read back."""
 
 from domain.errors import NotFound
+from domain.identifiers import Sha256, sha256_of
 from evidence.record import ValidationReport
 from models import checkpoints
 from models.checkpoints import TrainedModel
@@ -40,3 +41,8 @@ def read_reports(task: str) -> list[ValidationReport]:
             )
         reports.append(report)
     return reports
+
+
+def report_digest(task: str, variant: str) -> Sha256:
+    """SHA-256 of a variant's ``report.json``."""
+    return sha256_of(offline().store("reports", task, variant, "report.json").read_bytes())

@@ -21,4 +21,6 @@ def retrain(task: str, source: str = "", preset: str = "reference") -> list[str]
     choice = choose_here(task, requested=source, preset=preset, root=offline())
     put_in_copy(choice, root=offline())
     datasets = ingest([choice.source, *choice.external])
-    return [*facts.of_datasets(datasets), *facts.of_training(train(task)), *facts.of_validation(validate(task))]
+    trained = train(task)
+    reports = validate(task, by="retraining flow")
+    return [*facts.of_datasets(datasets), *facts.of_training(trained), *facts.of_validation(reports)]

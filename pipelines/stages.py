@@ -5,10 +5,11 @@ import logging
 import sys
 from pathlib import Path
 
-from data import obtain, prepare
+from data import leakage, obtain, prepare
 from data.sources import get_source
 from domain.errors import FiducialError
-from pipelines import working_copy
+from evidence.plan import read_plan
+from pipelines import opening, plans, working_copy
 from pipelines.choice import require_trainable
 from pipelines.wiring import STORE, offline
 
@@ -69,17 +70,29 @@ def _train(chosen: argparse.Namespace) -> None:
 
 def _validate(chosen: argparse.Namespace) -> None:
     from models.tasks import get_task
-    from models.validation import validate_task
+    from models.validation import Folders, validate_task
 
+    plan, sha256 = read_plan(plans.document(chosen.task, plans.PLAN_FILE, folder=Path.cwd()), task=chosen.task)
+    open_test_set = opening.door(chosen.task, sha256, root=offline(), folder=Path.cwd())
+    prepared = STORE / "prepared" / chosen.source
+    external = [STORE / "prepared" / source for source in chosen.external]
+    compared = leakage.require_no_leakage(prepared, external=external)
+    logging.getLogger("data").info("no leakage among %s films", f"{compared:,}")
     validate_task(
         get_task(chosen.task),
-        prepared=STORE / "prepared" / chosen.source,
-        external=[STORE / "prepared" / source for source in chosen.external],
-        checkpoints=STORE / "checkpoints" / chosen.task,
-        reports=STORE / "reports" / chosen.task,
-        predictions=STORE / "predictions" / chosen.task,
+        plan=plan,
+        registered=open_test_set.plan,
+        open_test_set=open_test_set,
+        folders=Folders(
+            prepared=prepared,
+            external=external,
+            champion=STORE / "champion" / chosen.task,
+            checkpoints=STORE / "checkpoints" / chosen.task,
+            reports=STORE / "reports" / chosen.task,
+            predictions=STORE / "predictions" / chosen.task,
+        ),
         tracking=offline().tracking,
-        known_flaws={name: get_source(name).card.known_flaws for name in (chosen.source, *chosen.external)},
+        cards={name: get_source(name).card for name in (chosen.source, *chosen.external)},
     )
 
 

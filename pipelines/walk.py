@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -35,8 +35,10 @@ def walk_back(prediction_id: str, root: Offline) -> tuple[Trace, tuple[VerifiedL
             )
         task, _, version = prediction.state.model_version.rpartition("@")
         manifest, bento = work.model_versions.get(task, int(version))
+        kept = work.evidence_files.of_version(task, int(version))
     walk = lineage.trace(prediction, manifest)
-    return walk, lineage.verify(walk, _resolvers(prediction, manifest, bento=Path(bento), root=root))
+    resolvers = _resolvers(prediction, manifest, bento=Path(bento), root=root) | _kept(kept, root)
+    return walk, lineage.verify(walk, resolvers)
 
 
 def require_verified(links: tuple[VerifiedLink, ...]) -> None:
@@ -71,6 +73,16 @@ def _resolvers(
         LinkKind.SHARD: lambda link: _chunks(prepared / "shards" / link.name),
         LinkKind.COMMIT: _commit,
     }
+
+
+def _kept(kept: Mapping[str, Sha256], root: Offline) -> dict[LinkKind, Resolver]:
+    """What was copied when the version was promoted: it stays when the working copy moves on and MLflow is gone."""
+
+    def named(name: str) -> Resolver:
+        return lambda _: root.objects.get(root.tenant, kept[name])
+
+    names = {LinkKind.REPORT: "report.json", LinkKind.RUN: "run.json", LinkKind.WEIGHTS: "weights.bin"}
+    return {kind: named(name) for kind, name in names.items() if name in kept}
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

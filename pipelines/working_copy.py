@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from domain.errors import Refused, UnknownTask
+from domain.errors import NotFound, Refused, UnknownTask
 
 # Chosen per run by the flow and logged as parameters of it, so a change here does not make the code "dirty".
 _CHOSEN_PER_RUN = frozenset({"params.yaml", "dvc.lock"})
@@ -75,6 +75,22 @@ def choose(copy: Path, *, task: str, source: str, external: tuple[str, ...], pre
     params["tasks"][task] = {**params["tasks"][task], **chosen}
     path.write_text(yaml.safe_dump(params, sort_keys=False))
     schedule(copy, (source, *external))
+
+
+def scheduled(copy: Path, *, task: str) -> tuple[str, ...]:
+    """The sources that the copy's ``params.yaml`` schedules for a task, the external ones last.
+
+    Raises:
+        NotFound: there is no working copy yet.
+        UnknownTask: ``params.yaml`` schedules no such task.
+    """
+    path = copy / "params.yaml"
+    if not path.is_file():
+        raise NotFound(f"There is no working copy at {copy}.", next_step="Run `fiducial train` to make it.")
+    tasks: dict[str, Any] = yaml.safe_load(path.read_text())["tasks"]
+    if task not in tasks:
+        raise UnknownTask(f"params.yaml schedules no task {task!r}.", next_step="Add a line for it below 'tasks'.")
+    return (tasks[task]["source"], *tasks[task]["external"])
 
 
 def schedule(copy: Path, sources: tuple[str, ...]) -> None:

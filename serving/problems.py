@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain import errors
+from domain.error_codes import error_with_code
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:fiducial:problem:"
@@ -40,6 +41,7 @@ STATUS: Mapping[type[errors.FiducialError], int] = {
     errors.Conflict: 409,
     errors.CriteriaNotMet: 409,
     errors.ParityNotMet: 409,
+    errors.PlanNotRegistered: 409,
     errors.DataProblem: 500,
     errors.IntegrityViolation: 500,
     errors.Unavailable: 503,
@@ -66,5 +68,5 @@ def problem(error: errors.FiducialError, **members: Any) -> dict[str, Any]:
 
 def error_from(document: Mapping[str, Any]) -> errors.FiducialError:
     """The error a problem document tells of; one we do not know counts as Unavailable."""
-    kind = errors.error_with_code(str(document.get("code"))) or errors.Unavailable
+    kind = error_with_code(str(document.get("code"))) or errors.Unavailable
     return kind(str(document.get("detail", kind.__doc__)), next_step=str(document.get("next_step", "")))

@@ -1,8 +1,12 @@
-"""A prediction's trace as the facade can prove it: images and model are hashed again, the rest is named.
+"""A prediction's trace as the facade can prove it: images, model, report, run and weights are hashed again, the rest
+is named.
 
-Run, dataset and commit lie with the offline side; ``fiducial trace`` reads and hashes those too.
+Dataset and commit lie with the offline side; ``fiducial trace`` reads and hashes those too.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -12,11 +16,12 @@ from domain.identifiers import PredictionId, Sha256, Tenant
 from domain.model_version import ModelManifest
 from domain.prediction import Prediction
 from evidence import lineage
-from evidence.lineage import Link, LinkKind, Resolver
+from evidence.lineage import LinkKind, Resolver
 from infra.objects import ObjectStore
 
 MODEL_FOLDER = Path("src") / "model"  # inside a Bento
 MANIFEST_FILE, MODEL_FILE = "manifest.json", "model.onnx"
+_KEPT = {LinkKind.REPORT: "report.json", LinkKind.RUN: "run.json", LinkKind.WEIGHTS: "weights.bin"}
 
 
 class CheckedLink(BaseModel):
@@ -43,12 +48,20 @@ class CheckedTrace(BaseModel):
     links: tuple[CheckedLink, ...]
 
 
-def check(
-    prediction: Prediction, manifest: ModelManifest, *, bento: str | None, objects: ObjectStore, tenant: Tenant
-) -> CheckedTrace:
+@dataclass(frozen=True)
+class Reach:
+    """Where the facade finds bytes: the object store, the version's Bento, and the evidence kept of the version."""
+
+    objects: ObjectStore
+    tenant: Tenant
+    bento: str | None
+    kept: Mapping[str, Sha256]
+
+
+def check(prediction: Prediction, manifest: ModelManifest, *, reach: Reach) -> CheckedTrace:
     """The trace of an answered prediction, each link within reach hashed again."""
     walk = lineage.trace(prediction, manifest)
-    resolvers = _resolvers(prediction, manifest, bento=bento, objects=objects, tenant=tenant)
+    resolvers = _resolvers(prediction, manifest, reach)
     verified = lineage.verify(walk, resolvers)
     links = tuple(
         CheckedLink(
@@ -63,20 +76,21 @@ def check(
     return CheckedTrace(**walk.model_dump(exclude={"links"}), links=links)
 
 
-def _resolvers(
-    prediction: Prediction, manifest: ModelManifest, *, bento: str | None, objects: ObjectStore, tenant: Tenant
-) -> dict[LinkKind, Resolver]:
-    def image(link: Link) -> bytes:
-        return objects.get(tenant, Sha256(link.digest or ""))
+def _resolvers(prediction: Prediction, manifest: ModelManifest, reach: Reach) -> dict[LinkKind, Resolver]:
+    def stored(sha256: Sha256) -> bytes:
+        return reach.objects.get(reach.tenant, sha256)
 
     known: dict[LinkKind, Resolver] = {
         LinkKind.PREDICTION: lambda _: lineage.prediction_bytes(prediction),
-        LinkKind.IMAGE: image,
+        LinkKind.IMAGE: lambda link: stored(Sha256(link.digest or "")),
     }
-    if bento is None:
+    for kind, name in _KEPT.items():
+        if name in reach.kept:
+            known[kind] = partial(lambda sha256, _: stored(sha256), reach.kept[name])
+    if reach.bento is None:
         known[LinkKind.MODEL_VERSION] = lambda _: lineage.manifest_bytes(manifest)
     else:
-        folder = Path(bento) / MODEL_FOLDER
+        folder = Path(reach.bento) / MODEL_FOLDER
         known[LinkKind.MODEL_VERSION] = lambda _: (folder / MANIFEST_FILE).read_bytes()
         known[LinkKind.MODEL] = lambda _: (folder / MODEL_FILE).read_bytes()
     return known

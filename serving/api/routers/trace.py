@@ -9,7 +9,7 @@ from domain.prediction import Done
 from serving import promoted
 from serving.api.deps import FacadeParts, MayTrace, record_read
 from serving.api.openapi import PROTECTED, problems
-from serving.trace import CheckedTrace, check
+from serving.trace import CheckedTrace, Reach, check
 
 ROUTER = APIRouter(prefix="/api/v1/predictions", tags=["trace"], responses={**PROTECTED, **problems(404)})
 
@@ -25,5 +25,7 @@ def read_trace(prediction_id: str, facade: FacadeParts, principal: MayTrace) -> 
         bento = (
             None if manifest.engine == "rule" else work.model_versions.get(manifest.task, manifest.version).bento_path
         )
+        kept = work.evidence_files.of_version(manifest.task, manifest.version)
         record_read(work, AuditAction.TRACE_READ, entity=prediction_id, by=principal)
-    return check(prediction, manifest, bento=bento, objects=facade.objects, tenant=principal.tenant)
+    reach = Reach(objects=facade.objects, tenant=principal.tenant, bento=bento, kept=kept)
+    return check(prediction, manifest, reach=reach)

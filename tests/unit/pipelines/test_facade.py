@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from domain import errors
-from domain.errors import FiducialError, all_errors
+from domain.error_codes import all_errors
+from domain.errors import FiducialError
 from pipelines.facade import Facade, connect
 from serving.api.errors import problem_response
 from serving.problems import MethodNotAllowed, NotPermitted

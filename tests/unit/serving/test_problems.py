@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from domain import errors
+from domain.error_codes import all_errors
 from serving import problems
 from serving.problems import error_from, problem, status_of
 
 HOMES = (errors.__name__, problems.__name__)
-OURS = sorted({e for e in errors.all_errors() if e.__module__ in HOMES}, key=lambda error: error.code)
+OURS = sorted({e for e in all_errors() if e.__module__ in HOMES}, key=lambda error: error.code)
 TABLE = (Path(__file__).parents[3] / "docs" / "errors.md").read_text(encoding="utf-8")
 
 

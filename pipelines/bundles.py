@@ -1,0 +1,82 @@
+"""Reports and evidence bundles of promoted versions and validated variants, from what was kept."""
+
+from datetime import date
+from pathlib import Path
+
+from evidence.pdf import pdf_bytes
+from infra.keys import SignerKeys
+
+from domain.electronic_signature import ElectronicSignature
+from domain.errors import NotFound
+from domain.identifiers import sha256_of
+from domain.model_version import ModelManifest
+from evidence import attestation, bundle
+from evidence.canonical import canonical_json
+from evidence.page import render
+from evidence.record import ValidationReport
+from pipelines import kept_evidence
+from pipelines.wiring import Offline
+
+_NOT_BUNDLED = frozenset({kept_evidence.WEIGHTS, kept_evidence.GALLERY})
+
+
+def pages(report_json: bytes, gallery_json: bytes, signatures: tuple[ElectronicSignature, ...]) -> dict[str, bytes]:
+    """``report.html`` and ``report.pdf`` of a report, from its bytes alone: the same in give the same out.
+
+    Raises:
+        Unavailable: the PDF renderer's system libraries are not installed.
+    """
+    report = ValidationReport.model_validate_json(report_json)
+    html = render(
+        report,
+        report_sha256=sha256_of(report_json),
+        gallery=kept_evidence.gallery_of(gallery_json),
+        signatures=signatures,
+    )
+    return {"report.html": html.encode(), "report.pdf": pdf_bytes(html, declared=declared_date(report))}
+
+
+def declared_date(report: ValidationReport) -> date:
+    """The date a printed report carries: when its model first opened the test set, so that printing again changes
+    nothing.
+
+    Raises:
+        NotFound: the report was made without a ledger.
+    """
+    if not report.ledger:
+        raise NotFound("The report names no opening of its test set.", next_step="Run `fiducial validate` again.")
+    return report.ledger[-1].opened_at.date()
+
+
+def signatures_of(report_json: bytes, root: Offline) -> tuple[ElectronicSignature, ...]:
+    """Every signature given over a report, oldest first."""
+    with root.database.unit_of_work(root.tenant, read_only=True) as work:
+        return work.signatures.of(sha256_of(report_json))
+
+
+def bundle_of(task: str, version: int, *, root: Offline) -> bytes:
+    """The evidence bundle of a promoted version, attested by this installation's key.
+
+    Raises:
+        NotFound: nothing is kept of it.
+        IntegrityViolation: something kept is gone or altered.
+    """
+    kept = kept_evidence.read_kept(task, version, root=root)
+    manifest = ModelManifest.model_validate_json(kept["manifest.json"])
+    signatures = signatures_of(kept[kept_evidence.REPORT], root)
+    key = SignerKeys(root.settings.secrets).platform_key()
+    files = {name: data for name, data in kept.items() if name not in _NOT_BUNDLED}
+    files |= pages(kept[kept_evidence.REPORT], kept[kept_evidence.GALLERY], signatures)
+    files["signatures.json"] = canonical_json([one.model_dump(mode="json") for one in signatures])
+    files["platform.pub.pem"] = key.public_pem
+    files["README.txt"] = bundle.README
+    files[bundle.ATTESTATION] = attestation.attest(files, manifest, sign=key.sign, keyid=key.keyid)
+    return bundle.pack(files)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.incoming")
+    beside.write_bytes(data)
+    beside.replace(path)

@@ -1,0 +1,83 @@
+"""Commands around plans and the ledger: scaffold, register and show a plan; who opened which test set."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Validation plans, fixed before a test set is opened.", no_args_is_help=True)
+TaskName = Annotated[str, typer.Option(help="A file in models/tasks.")]
+_TASK = "chest_xray_pneumonia"
+
+
+@app.command()
+def scaffold(task: TaskName = _TASK) -> None:
+    """Write plan.yaml and pccp.yaml of a task from its file, where there are none yet; amend and commit them."""
+    from models.plan_documents import scaffold as write
+
+    from models.tasks import get_task
+    from pipelines.plans import PLANS
+    from pipelines.wiring import PROJECT
+
+    written = write(get_task(task), PROJECT / PLANS)
+    for path in written:
+        typer.echo(f"written: {path}")
+    if not written:
+        typer.echo(f"{task} has both documents already; nothing was written.")
+
+
+@app.command()
+def register(
+    task: TaskName = _TASK,
+    by: Annotated[str, typer.Option(help="Who registers it; recorded.")] = "demo",
+) -> None:
+    """Fix the plan's bytes: from now on test sets may be opened under it, and only under registered bytes."""
+    from pipelines import plans
+    from pipelines.wiring import offline
+
+    plan = plans.register(task, by=by, root=offline())
+    typer.echo(f"{task}: plan {plan.sha256}")
+    typer.echo(f"registered by {plan.registered_by} at {plan.registered_at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+@app.command()
+def show(task: TaskName = _TASK) -> None:
+    """The plan as it stands in the project, and whether these bytes are registered."""
+    from domain.identifiers import sha256_of
+    from pipelines import plans
+    from pipelines.wiring import offline
+
+    content = plans.document(task, plans.PLAN_FILE)
+    plan = plans.plan_of(task)
+    root = offline()
+    with root.database.unit_of_work(root.tenant, read_only=True) as work:
+        known = [one for one in work.plans.list(task) if one.sha256 == sha256_of(content)]
+    state = f"registered by {known[0].registered_by} at {known[0].registered_at:%Y-%m-%d %H:%M} UTC" if known else ""
+    typer.echo(f"plan {sha256_of(content)}: {state or 'not registered: `fiducial plan register`'}")
+    for role, endpoints in (("primary", plan.primary), ("secondary", plan.secondary)):
+        for endpoint in endpoints:
+            typer.echo(f"  {role}: {endpoint.name} " + endpoint.model_dump_json(exclude={"kind"}, exclude_none=True))
+    for floor in plan.subgroups:
+        typer.echo(f"  floor: {floor.name} ≥ {floor.at_least:g} where n ≥ {floor.min_n}")
+    typer.echo(f"  α = {plan.alpha:g} one-sided, {plan.test_set_reuse.adjustment}")
+
+
+def ledger(task: TaskName = _TASK) -> None:
+    """Every opening of a test set: who, for which model, under which plan."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from models.tasks import get_task
+    from pipelines.wiring import offline
+
+    root = offline()
+    with root.database.unit_of_work(root.tenant, read_only=True) as work:
+        lines = work.ledger.list(get_task(task).name)
+    table = Table("#", "when (UTC)", "test set", "model", "its SHA-256", "plan", "by", "for")
+    for line in lines:
+        table.add_row(
+            str(line.number), f"{line.opened_at:%Y-%m-%d %H:%M:%S}", line.dataset_version, line.model_version,
+            line.model_sha256[:12], line.plan_sha256[:12], line.opened_by, line.purpose,
+        )  # fmt: skip
+    Console().print(table)
+    models = len({(line.dataset_sha256, line.model_sha256) for line in lines})
+    typer.echo(f"{len(lines)} openings, {models} different pairs of model and test set.")

@@ -1,0 +1,100 @@
+"""The gate's question put and its answer recorded: one candidate against plan, change control plan and champion."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from evidence.pccp import read_pccp
+from models.champion import read_champion
+
+from domain.audit import AuditAction, AuditEvent
+from domain.change_control import GateDecision
+from domain.errors import ForbiddenByLevel, Refused
+from domain.identifiers import sha256_of
+from evidence import gate
+from evidence.plan import read_plan
+from pipelines import plans, signing
+from pipelines.results import read_trained
+from pipelines.wiring import Offline
+
+if TYPE_CHECKING:
+    from domain.model_version import ModelManifest
+    from domain.traffic import TrafficPolicy
+    from pipelines.candidates import Candidate
+
+
+def require_approver(approver: str, *, root: Offline) -> None:
+    """Do nothing where this approver counts.
+
+    Raises:
+        ForbiddenByLevel: "demo" approves nothing from the clinical level on.
+    """
+    if approver == "demo" and not root.settings.limits_of_level.demo_models:
+        raise ForbiddenByLevel(
+            f"At the {root.settings.level} level 'demo' approves nothing.",
+            next_step="Name the signer who approves: --approver NAME.",
+        )
+
+
+def judge(candidate: Candidate, *, by: str, why: str, before: TrafficPolicy | None, root: Offline) -> GateDecision:
+    """The gate's decision on a candidate, recorded; the same question asked again gets the recorded answer.
+
+    Raises:
+        Refused: the report compares with another champion than the one in force.
+        PlanNotRegistered: the plan's bytes are not registered.
+        SignatureInvalid: a recorded signature does not belong to the report.
+    """
+    task = candidate.trained.task
+    plan_bytes = plans.document(task, plans.PLAN_FILE, folder=root.copy)
+    pccp_bytes = plans.document(task, plans.PCCP_FILE, folder=root.copy)
+    champion = _champion(candidate, before, root)
+    with root.database.unit_of_work(root.tenant) as work:
+        work.plans.get(task, sha256_of(plan_bytes))
+        digests = (candidate.report_sha256, sha256_of(plan_bytes), sha256_of(pccp_bytes))
+        for known in reversed(work.decisions.of_version(task, candidate.model_version)):
+            if known.verdict == "promote" and (known.report_sha256, known.plan_sha256, known.pccp_sha256) == digests:
+                return known
+        decision = gate.decide(
+            gate.Candidate(
+                model_version=candidate.model_version, report=candidate.report, report_sha256=candidate.report_sha256,
+                facts=CandidateFacts.of(candidate.report, preprocessing=candidate.trained.preprocessing, engine=ENGINE),
+            ),
+            documents=gate.Documents(
+                plan=read_plan(plan_bytes, task=task)[0], plan_sha256=digests[1],
+                pccp=read_pccp(pccp_bytes, task=task)[0], pccp_sha256=digests[2],
+            ),
+            champion=champion,
+            signatures=gate.Signatures(
+                valid=signing.valid_over(candidate.report_sha256, work=work),
+                required=not root.settings.limits_of_level.demo_models,
+            ),
+            decided=gate.Decided(by=by, at=datetime.now(UTC), why=why),
+        )  # fmt: skip
+        work.decisions.add(decision)
+        if decision.verdict == "refuse":
+            work.audit.append(
+                AuditEvent(
+                    tenant=work.tenant, agent=by, action=AuditAction.MODEL_REFUSED, entity=candidate.model_version,
+                    outcome="failure", recorded=decision.decided_at,
+                )
+            )  # fmt: skip
+    return decision
+
+
+def _champion(candidate: Candidate, before: TrafficPolicy | None, root: Offline) -> ModelManifest | None:
+    """The champion that the report compares with: the one in force, unless that is the candidate's own training."""
+    task = candidate.trained.task
+    laid_out = read_champion(root.store("champion", task), task=task)
+    compared = laid_out.manifest if laid_out else None
+    if before is None:
+        return compared
+    with root.database.unit_of_work(root.tenant, read_only=True) as work:
+        in_force = work.model_versions.get(before.task, before.champion).manifest
+    again = in_force.model_sha256 in {model.model_sha256 for model in read_trained(task)}
+    if again or (compared is not None and compared.model_sha256 == in_force.model_sha256):
+        return compared
+    raise Refused(
+        f"The report of {candidate.model_version} does not compare with {in_force.model_version}, which is in force.",
+        next_step="Run `fiducial validate` again, then promote.",
+    )
