@@ -1,5 +1,6 @@
 """Who served when, and who answered: told from append-only records, so that it can be asked of every past moment."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal, Protocol
@@ -18,6 +19,8 @@ _FORM = "a date (2026-11-24, the whole day in UTC) or a time with its zone (2026
 
 
 class _Record(BaseModel):
+    """What is read back, never changed."""
+
     model_config = ConfigDict(frozen=True)
 
 
@@ -60,7 +63,7 @@ class DecisionSummary(_Record):
     decided_by: str
     decided_at: datetime
     why: str
-    sha256: Sha256  # of the decision as JSON
+    sha256: Sha256  # of decision.json, as it lies with the version's evidence
 
 
 class VersionEvidence(_Record):
@@ -255,7 +258,9 @@ def _served(change: Change, evidence: Evidence) -> list[ServedVersion]:
 
 def _summary(decision: GateDecision) -> DecisionSummary:
     same = decision.model_dump(include=set(DecisionSummary.model_fields))
-    return DecisionSummary(**same, sha256=sha256_of(decision.model_dump_json().encode()))
+    # The form of evidence/canonical.py, which the domain cannot see; a test holds the two together.
+    text = json.dumps(decision.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False)
+    return DecisionSummary(**same, sha256=sha256_of(f"{text}\n".encode()))
 
 
 def _names_a_day(text: str) -> bool:
