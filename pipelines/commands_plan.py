@@ -12,9 +12,8 @@ _TASK = "chest_xray_pneumonia"
 @app.command()
 def scaffold(task: TaskName = _TASK) -> None:
     """Write plan.yaml and pccp.yaml of a task from its file, where there are none yet; amend and commit them."""
-    from models.plans.scaffold import scaffold as write
-
     from models.plans import PLANS
+    from models.plans.scaffold import scaffold as write
     from models.tasks import get_task
     from pipelines.wiring import PROJECT
 

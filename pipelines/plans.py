@@ -5,10 +5,9 @@ opened.
 from datetime import UTC, datetime
 from pathlib import Path
 
-from evidence.pccp import ChangeControlPlan, read_pccp
-
 from domain.audit import AuditAction, AuditEvent
 from domain.change_control import RegisteredPlan
+from evidence.pccp import ChangeControlPlan, read_pccp
 from evidence.plan import ValidationPlan, read_plan
 from models.plans import PCCP_FILE, PLAN_FILE, PLANS, read_file
 from models.tasks import get_task
