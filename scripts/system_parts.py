@@ -33,6 +33,8 @@ PARTS = (
     Part("chromium", "chromium fonts-liberation", "the upload page in a real browser"),
     Part("prometheus", "prometheus", "alert rules and dashboard queries on a real Prometheus"),
     Part("promtool", "prometheus", "tests of the alert rules"),
+    Part("openssl", "openssl", "an evidence bundle checked by hand, as its README.txt says"),
+    Part("unzip", "unzip", "an evidence bundle opened without us"),
 )
 
 
