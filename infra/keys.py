@@ -75,7 +75,7 @@ class SignerKeys:
         """
         known = _ACCOUNT.fullmatch(name) is not None and self._path(name).is_file()
         key = _opened(self._path(name).read_bytes() if known else _decoy(), _octets(passphrase))
-        if key is None or not known:
+        if key is None:
             raise SignatureRefused(
                 "The account may not sign, or the passphrase is not its own.", next_step="Check both and sign again."
             )

@@ -132,6 +132,15 @@ def test_a_time_without_a_zone_is_not_signed(signer: Signer) -> None:
         make(signer, at=AT.replace(tzinfo=None))
 
 
+def test_a_signature_that_was_made_elsewhere_over_a_time_without_a_zone_is_not_valid(
+    signed: ElectronicSignature,
+) -> None:
+    unclear = signed.model_copy(update={"signed_at": AT.replace(tzinfo=None)})
+    signature = KEY.sign(payload(unclear)).hex()
+    with pytest.raises(SignatureInvalid):
+        check(unclear.model_copy(update={"signature": signature}), REPORT)
+
+
 @pytest.mark.parametrize("changes", [{"what": " "}, {"sha256": Sha256("")}, {"sha256": Sha256(REPORT.upper())}])
 def test_nothing_is_signed_that_is_not_named_with_its_digest(signer: Signer, changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidField, match="names the record"):

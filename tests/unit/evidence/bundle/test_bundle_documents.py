@@ -143,6 +143,14 @@ def test_a_document_that_cannot_be_read_is_named_with_the_place(
     assert any(check.file == name and "cannot be read at" in check.reason for check in failed)
 
 
+@pytest.mark.parametrize("name", ["pccp.yaml", "requirements.lock", "signatures.json"])
+def test_attesting_a_bundle_without_a_file_does_not_make_it_whole(
+    files: Files, verify_anyway: VerifyAnyway, name: str
+) -> None:
+    rest = {other: content for other, content in files.items() if other != name}
+    assert (name, "is missing") in {(check.file, check.reason) for check in verify_anyway(rest).failed}
+
+
 def test_an_attestation_of_another_build_is_named(
     files: Files, manifest: ModelManifest, verify_anyway: VerifyAnyway
 ) -> None:
