@@ -1,100 +1,83 @@
 """The validation report as one self-contained, printable page, drawn from the record alone."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 
-from jinja2 import DictLoader, Environment, StrictUndefined, Template
+from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
-from domain.acceptance import MetricValue
+from domain.electronic_signature import ElectronicSignature
 from domain.identifiers import Sha256
-from domain.intended_use import IntendedUse
-from evidence import figures
-from evidence.record import SetResults, SubgroupResults, ValidationReport
-
-NAMES = {
-    "auroc": "AUROC",
-    "auroc_difference": "Difference of AUROC",
-    "sensitivity": "Sensitivity",
-    "specificity": "Specificity",
-    "ppv": "Positive predictive value",
-    "npv": "Negative predictive value",
-    "brier": "Brier score",
-    "expected_calibration_error": "Expected calibration error",
-    "calibration_slope": "Calibration slope",
-    "calibration_intercept": "Calibration intercept",
-    "calibration_in_the_large": "Calibration in the large",
-    "pointing_game": "Peak of the activation map in a known opacity",
-}
-IDEAL = {
-    "brier": "0",
-    "expected_calibration_error": "0",
-    "calibration_slope": "1",
-    "calibration_intercept": "0",
-    "calibration_in_the_large": "0",
-}
-HEADLINE = ("auroc", "sensitivity", "specificity", "ppv", "npv")
-EXTERNAL_ROWS = (*HEADLINE, "brier", "calibration_slope", "calibration_in_the_large")
+from evidence import figures, small_figures, wording
+from evidence.limitations import SAME_MAP, faithful, limitations
+from evidence.record import ValidationReport
 
 
-def render(report: ValidationReport, *, report_sha256: Sha256, gallery: Mapping[str, bytes]) -> str:
-    """The page as HTML. ``gallery`` maps sample ids to PNG bytes."""
-    threshold = report.model.operating_point.threshold
-    return _template().render(
+def render(
+    report: ValidationReport,
+    *,
+    report_sha256: Sha256,
+    gallery: Mapping[str, bytes],
+    signatures: Sequence[ElectronicSignature] = (),
+) -> str:
+    """The page as HTML without script or address. ``gallery`` maps sample ids to PNG bytes.
+
+    ``signatures`` stand beside the record, since they sign its bytes; they are shown, not verified. The page forbids
+    itself by a Content-Security-Policy everything but its own style and pictures.
+    """
+    environment = _environment()
+    style = environment.get_template("style.css.j2").render() + environment.get_template("print.css.j2").render()
+    return environment.get_template("report.html.j2").render(
         report=report,
         report_sha256=report_sha256,
-        roc=figures.roc_figure(report),
-        calibration=figures.calibration_figure(report.test),
-        distribution=figures.distribution_figure(report.test, threshold=threshold),
+        signatures=signatures,
+        limitations=limitations(report),
         pictures={sample_id: base64.b64encode(png).decode() for sample_id, png in gallery.items()},
+        drawn=_drawn(report),
+        style=Markup(style),  # noqa: S704 - our own file
+        style_digest=base64.b64encode(sha256(style.encode()).digest()).decode(),
     )
 
 
-def interval(value: MetricValue) -> str:
-    """``0.931–0.968``, or with words where an end is negative."""
-    low, high = value.interval
-    joint = " to " if low < 0 else "–"
-    return f"{number(low)}{joint}{number(high)}"
-
-
-def number(value: float) -> str:
-    """Three decimals and a true minus sign."""
-    return f"{value:.3f}".replace("-", "−")
-
-
-def ages(intended_use: IntendedUse) -> str:
-    """The age limits as words, empty when there are none."""
-    lower, upper = intended_use.min_age_years, intended_use.max_age_years
-    if lower is None and upper is None:
-        return ""
-    if lower is None:
-        return f" · up to {upper:g} years"
-    return f" · {lower:g} years and over" if upper is None else f" · {lower:g} to {upper:g} years"
-
-
-def p_value(p: float) -> str:
-    """``p = 0.012`` or ``p < 0.001``."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-
-
-def named(results: SetResults | SubgroupResults) -> dict[str, MetricValue]:
-    """The metrics of a set or subgroup by name."""
-    return {value.name: value for value in results.metrics}
+def _drawn(report: ValidationReport) -> dict[str, Markup]:
+    """Every figure by name; one that has no data is missing, and the page says so."""
+    threshold = report.model.operating_point.threshold
+    drawn = {
+        "roc": figures.roc_figure(report),
+        "precision_recall": figures.precision_recall_figure(report),
+        "calibration": figures.calibration_figure(report.test),
+        "distribution": figures.distribution_figure(report.test, threshold=threshold),
+        "flow": small_figures.flow_figure(report.test.dataset_version),
+    }
+    if report.test.decision_curve:
+        drawn["decision"] = figures.decision_figure(report.test, threshold=threshold)
+    if report.robustness:
+        drawn["robustness"] = small_figures.robustness_figure(report.robustness)
+    # Each figure escapes the words it is given.
+    return {name: Markup(figure) for name, figure in drawn.items()}  # noqa: S704
 
 
 @cache
-def _template() -> Template:
-    source = (files("evidence") / "templates" / "report.html.j2").read_text(encoding="utf-8")
+def _environment() -> Environment:
+    folder = files("evidence") / "templates"
     environment = Environment(
-        loader=DictLoader({"report": source}),
-        autoescape=True,
+        loader=DictLoader({part.name: part.read_text(encoding="utf-8") for part in folder.iterdir()}),
+        autoescape=select_autoescape(("html.j2",)),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(ages=ages, interval=interval, number=number, p_value=p_value, named=named)
+    spoken = ("ages", "ends", "endpoint_name", "interval", "level", "metric_name", "moment", "named", "number",
+              "p_value", "planned_bound", "planned_floor", "thousands", "verdict")  # fmt: skip
+    told = ("NAMES", "IDEAL", "HEADLINE", "SECONDARY", "EXTERNAL_ROWS", "SPLITS")
+    environment.filters.update({name: getattr(wording, name) for name in spoken})
     environment.globals.update(
-        names=NAMES, ideal=IDEAL, headline=HEADLINE, external_rows=EXTERNAL_ROWS, bar=figures.interval_bar
+        {name.lower(): getattr(wording, name) for name in told},
+        bar=lambda value, reference=None: Markup(small_figures.interval_bar(value, reference=reference)),  # noqa: S704
+        faithful=faithful,
+        same_map=SAME_MAP,
     )
-    return environment.get_template("report")
+    return environment

@@ -179,12 +179,16 @@ class ReferenceStandard(Record):
 
 
 class Adaptation(Record):
-    """Learning, potential and retention against the champion (see docs/regulatory)."""
+    """Learning, potential and retention against the champion, with S(M|D) the AUROC of model M on test data D: Burgon,
+    Sahiner, Petrick, Pennello and Samala, arXiv:2604.04878 (2026), and the authors' toolkit DIDSR/VIGILANT.
+
+    Retention there weighs all previous test data by their age; with one previous version it is S(new | its test data).
+    """
 
     previous: str
-    learning: MetricValue  # AUROC new minus champion on the present test data
-    potential: MetricValue | None  # champion's AUROC, its own test data minus the present; None: the data are the same
-    retention: MetricValue | None  # AUROC new minus champion on the champion's own test data
+    learning: MetricValue  # S(new | present) − S(champion | present), paired
+    potential: MetricValue | None  # S(champion | its own) − S(champion | present); None: the same data, or see ``note``
+    retention: MetricValue | None  # S(new | the champion's own), no difference; None: the same data, or see ``note``
     note: str
 
 

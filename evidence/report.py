@@ -5,13 +5,16 @@ The page is drawn from the record alone, so what a person reads is what the dige
 one addition.
 """
 
-import json
+import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from domain.acceptance import AcceptanceCriterion, judge
 from domain.errors import NotEstimable
 from domain.identifiers import Sha256, sha256_of
+from evidence.additions import Additions
+from evidence.canonical import readable_json
+from evidence.curves import roc_points
 from evidence.page import render
 from evidence.record import Comparison, Explanation, Provenance, ReportedModel, SetResults, ValidationReport
 from evidence.results import area, at_threshold, metric, most_confident_errors, results_of
@@ -31,8 +34,11 @@ def build_report(  # noqa: PLR0913 - every part of a report, by keyword
     tune: ScoredSet | None = None,
     criteria: Sequence[AcceptanceCriterion] = (),
     explanation: Explanation | None = None,
+    additions: Additions | None = None,
 ) -> ValidationReport:
     """Everything the held-out test set says of one trained model, with external sets and the baseline beside it.
+
+    ``additions``: what is known beside the scores; each part left out is named as missing on the page.
 
     Raises:
         OneClassOnly: the test set holds only one class.
@@ -58,6 +64,7 @@ def build_report(  # noqa: PLR0913 - every part of a report, by keyword
         criteria=judge(tuple(criteria), results.metrics),
         failures=most_confident_errors(test, threshold=threshold),
         warnings=(*_warnings(model, provenance, results, outside), *_warnings_of_explanation(explanation)),
+        **(additions or Additions()).parts(),
     )
 
 
@@ -69,33 +76,33 @@ def compare_with(baseline: ScoredSet, test: ScoredSet) -> Comparison:
     """
     other = baseline.in_order_of(test)
     found = clustered.paired_difference(test.labels, test.probabilities, other, test.patient_keys, level=LEVEL)
-    baseline_results = results_of(baseline, threshold=0.5, level=LEVEL)
     return Comparison(
         baseline_version=baseline.model_version,
         model_auroc=metric(test, "auroc", area(test, level=LEVEL)),
         baseline_auroc=metric(baseline, "auroc", area(baseline, level=LEVEL)),
         difference=metric(test, "auroc_difference", found.difference),
         p_value=found.p_value,
-        baseline_roc=baseline_results.roc,
+        baseline_roc=roc_points(baseline),
     )
 
 
 def report_bytes(report: ValidationReport) -> bytes:
     """Canonical JSON: sorted keys, UTF-8, one trailing newline. The same report always gives the same bytes."""
-    text = json.dumps(report.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False)
-    return (text + "\n").encode()
+    return readable_json(report.model_dump(mode="json"))
 
 
 def write_report(report: ValidationReport, *, gallery: Mapping[str, bytes], folder: Path) -> Sha256:
-    """Write ``report.json`` and ``report.html`` to the folder; the digest is that of ``report.json``.
+    """Write ``report.json``, ``gallery.json`` and ``report.html`` to the folder; the digest is that of ``report.json``.
 
     ``gallery`` maps the ``sample_id`` of a failure to its picture as PNG bytes; a failure without one is listed
-    without.
+    without. The page can be drawn again from the two JSON files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     data = report_bytes(report)
     digest = sha256_of(data)
     (folder / "report.json").write_bytes(data)
+    pictures = {sample_id: base64.b64encode(png).decode() for sample_id, png in gallery.items()}
+    (folder / "gallery.json").write_bytes(readable_json(pictures))
     (folder / "report.html").write_text(render(report, report_sha256=digest, gallery=gallery), encoding="utf-8")
     return digest
 

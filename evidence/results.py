@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from domain.acceptance import MetricValue
 from domain.errors import DataProblem
-from evidence.record import Counts, Failure, ReliabilityPoint, SetResults, SubgroupResults
+from evidence import curves
+from evidence.record import Counts, DecisionPoint, Failure, ReliabilityPoint, SetResults, SubgroupResults
 from evidence.scored_set import ScoredSet, stratum_order
 from evidence.statistics import calibration, clustered, clustered_proportion, operating_point, roc
 from evidence.statistics.estimate import Estimate
@@ -28,7 +29,15 @@ Measured = Callable[[], Estimate]
 def results_of(scored: ScoredSet, *, threshold: float, level: float) -> SetResults:
     """All results of one set. What cannot be estimated stands in ``not_estimated`` with the reason."""
     counts = operating_point.confusion(scored.labels, scored.probabilities, threshold=threshold)
-    metrics, refused = _measure(scored, {**_discrimination(scored, threshold, level), **_calibration(scored, level)})
+    metrics, refused = _measure(
+        scored,
+        {
+            **_discrimination(scored, threshold, level),
+            **curves.further(scored, threshold=threshold, level=level),
+            **_calibration(scored, level),
+        },
+    )
+    decisions, no_decisions = _decisions(scored, level)
     present = scored.labels.astype(bool)
     return SetResults(
         dataset_version=scored.dataset_version,
@@ -44,8 +53,10 @@ def results_of(scored: ScoredSet, *, threshold: float, level: float) -> SetResul
             true_negatives=counts.true_negatives,
         ),
         metrics=metrics,
-        not_estimated=refused,
-        roc=_roc_points(scored),
+        not_estimated={**refused, **no_decisions},
+        roc=curves.roc_points(scored),
+        precision_recall=curves.precision_recall_points(scored),
+        decision_curve=decisions,
         reliability=_reliability(scored, level),
         histogram_present=_histogram(scored.probabilities[present]),
         histogram_absent=_histogram(scored.probabilities[~present]),
@@ -134,6 +145,14 @@ def _calibration(scored: ScoredSet, level: float) -> dict[str, Measured]:
     }
 
 
+def _decisions(scored: ScoredSet, level: float) -> tuple[tuple[DecisionPoint, ...], dict[str, str]]:
+    """The decision curve, or why there is none."""
+    try:
+        return curves.decision_points(scored, level=level), {}
+    except DataProblem as problem:
+        return (), {"decision_curve": problem.what}
+
+
 def _measure(
     scored: ScoredSet, wanted: dict[str, Measured], *, subgroup: str = "all"
 ) -> tuple[tuple[MetricValue, ...], dict[str, str]]:
@@ -188,19 +207,6 @@ def _part(scored: ScoredSet, inside: NDArray[np.bool_]) -> ScoredSet:
         probabilities=scored.probabilities[inside],
         subgroups={},
     )
-
-
-def _roc_points(scored: ScoredSet) -> tuple[tuple[float, float], ...]:
-    """The corners of the ROC curve: (1 − specificity, sensitivity); empty when a class is missing."""
-    present = scored.labels.astype(bool)
-    if present.all() or not present.any():
-        return ()
-    found = roc.curve(scored.labels, scored.probabilities)
-    x, y = found.false_positive_rate, found.true_positive_rate
-    straight = np.zeros(x.size, dtype=bool)
-    dx, dy = np.diff(x), np.diff(y)
-    straight[1:-1] = np.abs(dx[:-1] * dy[1:] - dx[1:] * dy[:-1]) < 1e-15
-    return tuple((float(a), float(b)) for a, b in zip(x[~straight], y[~straight], strict=True))
 
 
 def _reliability(scored: ScoredSet, level: float) -> tuple[ReliabilityPoint, ...]:

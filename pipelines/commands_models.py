@@ -73,9 +73,10 @@ def package(
 ) -> None:
     """Register every validated variant in MLflow and build its Bento, without changing who serves."""
     from pipelines import promotion
+    from pipelines.candidates import candidates
     from pipelines.wiring import offline
 
-    for candidate in promotion.candidates(task, approver=approver, root=offline()):
+    for candidate in candidates(task, approver=approver, root=offline()):
         built = promotion.package(task, candidate, approver=approver, root=offline())
         typer.echo(f"{built.manifest.model_version} ({built.manifest.variant}): {built.path}")
 

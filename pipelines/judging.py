@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from evidence.pccp import read_pccp
-from models.champion import read_champion
-
 from domain.audit import AuditAction, AuditEvent
 from domain.change_control import GateDecision
 from domain.errors import ForbiddenByLevel, Refused
 from domain.identifiers import sha256_of
 from evidence import gate
+from evidence.change import CandidateFacts
+from evidence.pccp import read_pccp
 from evidence.plan import read_plan
+from models.champion import read_champion
+from models.packaging import SERVING_ENGINE
+from models.plans import PCCP_FILE, PLAN_FILE
 from pipelines import plans, signing
 from pipelines.results import read_trained
 from pipelines.wiring import Offline
@@ -21,7 +23,7 @@ from pipelines.wiring import Offline
 if TYPE_CHECKING:
     from domain.model_version import ModelManifest
     from domain.traffic import TrafficPolicy
-    from pipelines.promotion import Candidate
+    from pipelines.candidates import Candidate
 
 
 def require_approver(approver: str, *, root: Offline) -> None:
@@ -46,8 +48,8 @@ def judge(candidate: Candidate, *, by: str, why: str, before: TrafficPolicy | No
         SignatureInvalid: a recorded signature does not belong to the report.
     """
     task = candidate.trained.task
-    plan_bytes = plans.document(task, plans.PLAN_FILE, folder=root.copy)
-    pccp_bytes = plans.document(task, plans.PCCP_FILE, folder=root.copy)
+    plan_bytes = plans.document(task, PLAN_FILE, folder=root.copy)
+    pccp_bytes = plans.document(task, PCCP_FILE, folder=root.copy)
     champion = _champion(candidate, before, root)
     with root.database.unit_of_work(root.tenant) as work:
         work.plans.get(task, sha256_of(plan_bytes))
@@ -57,17 +59,20 @@ def judge(candidate: Candidate, *, by: str, why: str, before: TrafficPolicy | No
                 return known
         decision = gate.decide(
             gate.Candidate(
-                report=candidate.report, report_sha256=candidate.report_sha256,
-                model_version=candidate.model_version, preprocessing=candidate.trained.preprocessing,
+                model_version=candidate.model_version, report=candidate.report, report_sha256=candidate.report_sha256,
+                facts=CandidateFacts.of(
+                    candidate.report, preprocessing=candidate.trained.preprocessing, engine=SERVING_ENGINE,
+                    explains=candidate.trained.explains,
+                ),
             ),
             documents=gate.Documents(
                 plan=read_plan(plan_bytes, task=task)[0], plan_sha256=digests[1],
                 pccp=read_pccp(pccp_bytes, task=task)[0], pccp_sha256=digests[2],
             ),
             champion=champion,
-            signing=gate.Signing(
+            signatures=gate.Signatures(
+                valid=signing.valid_over(candidate.report_sha256, work=work),
                 required=not root.settings.limits_of_level.demo_models,
-                given=signing.valid_over(candidate.report_sha256, work=work),
             ),
             decided=gate.Decided(by=by, at=datetime.now(UTC), why=why),
         )  # fmt: skip
@@ -84,13 +89,14 @@ def judge(candidate: Candidate, *, by: str, why: str, before: TrafficPolicy | No
 
 def _champion(candidate: Candidate, before: TrafficPolicy | None, root: Offline) -> ModelManifest | None:
     """The champion that the report compares with: the one in force, unless that is the candidate's own training."""
-    laid_out = read_champion(root.store("champion", candidate.trained.task))
+    task = candidate.trained.task
+    laid_out = read_champion(root.store("champion", task), task=task)
     compared = laid_out.manifest if laid_out else None
     if before is None:
         return compared
     with root.database.unit_of_work(root.tenant, read_only=True) as work:
         in_force = work.model_versions.get(before.task, before.champion).manifest
-    again = in_force.model_sha256 in {model.model_sha256 for model in read_trained(candidate.trained.task)}
+    again = in_force.model_sha256 in {model.model_sha256 for model in read_trained(task)}
     if again or (compared is not None and compared.model_sha256 == in_force.model_sha256):
         return compared
     raise Refused(

@@ -13,22 +13,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from evidence.gate import refusal_text
-
 from domain.audit import AuditAction, AuditEvent
 from domain.change_control import GateDecision
 from domain.errors import CriteriaNotMet
-from domain.identifiers import Sha256
 from domain.model_version import ModelManifest
 from domain.traffic import Challenger, TrafficPolicy
-from evidence.record import ValidationReport
+from evidence.gate import refusal_text
 from infra.db.session import UnitOfWork
 from models import registry
-from models.checkpoints import TrainedModel
 from models.packaging import PackagedBento, build_bento
 from models.tasks import get_task
 from pipelines import judging, kept_evidence
-from pipelines.results import read_reports, read_trained, report_digest
+from pipelines.candidates import Candidate, candidates
 from pipelines.wiring import Offline
 
 CHALLENGER_SHARE = 0.2
@@ -44,33 +40,7 @@ class Promotion:
     approver: str
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """One trained and validated variant with its registered version."""
-
-    trained: TrainedModel
-    report: ValidationReport
-    report_sha256: Sha256
-    version: int
-
-    @property
-    def model_version(self) -> str:
-        """Printable identity."""
-        return f"{self.trained.task}@{self.version}"
-
-
 Decisions = dict[int, GateDecision]  # by version; the baseline has none: it is there for comparison only
-
-
-def candidates(task: str, *, approver: str, root: Offline) -> list[Candidate]:
-    """Every variant, registered in MLflow; what this approver has approved on this report keeps its version."""
-    found = []
-    for trained, report in zip(read_trained(task), read_reports(task), strict=True):
-        sha256 = report_digest(task, trained.variant)
-        tags = {"variant": trained.variant, "report_sha256": sha256}
-        version = registry.register(root.tracking, task=task, run_id=trained.run_id, approver=approver, tags=tags)
-        found.append(Candidate(trained, report, sha256, version))
-    return found
 
 
 def choose_policy(task: str, found: Sequence[Candidate], decisions: Decisions, *, policy_version: int) -> TrafficPolicy:

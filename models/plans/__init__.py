@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from domain.errors import PlanNotRegistered
-from domain.identifiers import Sha256
-from evidence.pccp import ChangeControlPlan, read_pccp
-from evidence.plan import ValidationPlan, read_plan
+from domain.errors import NotFound
 
 PLAN_FILE, PCCP_FILE = "plan.yaml", "pccp.yaml"
+PLANS = Path("models/plans")  # in the project and in the working copy
 FOLDER = Path(__file__).parent
 
 
@@ -21,27 +19,16 @@ def pccp_file(task: str, *, folder: Path = FOLDER) -> Path:
     return folder / task / PCCP_FILE
 
 
-def read_task_plan(task: str, *, folder: Path = FOLDER) -> tuple[ValidationPlan, Sha256]:
-    """The validation plan of a task and the digest of its bytes.
+def read_file(path: Path) -> bytes:
+    """The bytes of one of them.
 
     Raises:
-        PlanNotRegistered: the task has none.
-        InvalidPlan: it does not keep to its schema.
+        NotFound: there is no such document.
     """
-    return read_plan(_bytes(plan_file(task, folder=folder), task), task=task)
-
-
-def read_task_pccp(task: str, *, folder: Path = FOLDER) -> tuple[ChangeControlPlan, Sha256]:
-    """The change control plan of a task and the digest of its bytes.
-
-    Raises:
-        PlanNotRegistered: the task has none.
-        InvalidPlan: it does not keep to its schema.
-    """
-    return read_pccp(_bytes(pccp_file(task, folder=folder), task), task=task)
-
-
-def _bytes(path: Path, task: str) -> bytes:
     if not path.is_file():
-        raise PlanNotRegistered(f"{task} has no {path.name}.", next_step="Scaffold one, complete it and register it.")
+        task = path.parent.name
+        raise NotFound(
+            f"{task} has no {PLANS / task / path.name}.",
+            next_step=f"`fiducial plan scaffold --task {task}` writes one to amend and commit.",
+        )
     return path.read_bytes()

@@ -11,19 +11,36 @@ from domain.dataset import Split
 from domain.drift import IMAGE_FEATURES
 from domain.errors import DataProblem, DigestMismatch
 from domain.identifiers import sha256_of
+from domain.model_version import ModelManifest
 from evidence.record import ValidationReport
+from models.champion import lay_out
 from models.loaders import samples_of
 from models.validation import validate_task
 
 pytestmark = pytest.mark.slow
 
 
-def validate(trained: Any, root: Path) -> tuple[ValidationReport, ...]:
+def validate(trained: Any, root: Path, *, champion: Path | None = None) -> tuple[ValidationReport, ...]:
     return validate_task(
         trained.task, prepared=trained.prepared, external=[trained.prepared], checkpoints=trained.checkpoints,
         reports=root / "reports", predictions=root / "predictions", tracking=trained.tracking,
-        known_flaws={"phantom_easy": ["Invented."]},
+        known_flaws={"phantom_easy": ["Invented."]}, champion=champion,
     )  # fmt: skip
+
+
+def lay_out_baseline(trained: Any, folder: Path) -> None:
+    """The trained baseline as the champion."""
+    task, model = trained.task, trained.models[1]
+    manifest = ModelManifest(
+        **model.model_dump(include={
+            "variant", "preprocessing", "operating_point", "explains", "parameters", "weights_sha256", "model_sha256",
+            "dataset_version", "run_id", "git_commit", "git_dirty", "seed",
+        }),
+        task=task.name, title=task.title, version=7, demo=True, intended_use=task.intended_use, finding=task.finding,
+        engine="onnxruntime", report_sha256=model.model_sha256, performance=(), criteria=(), reference_answers=(),
+        approver="demo",
+    )  # fmt: skip
+    lay_out(folder, manifest, (trained.checkpoints / "baseline" / "model.onnx").read_bytes())
 
 
 @pytest.fixture(scope="module")
@@ -147,3 +164,39 @@ def test_the_pointing_game_is_in_the_training_run(trained: Any, reports: tuple[V
     assert (logged["test.pointing_game.low"], logged["test.pointing_game.high"]) == game.share.interval
     assert logged["test.pointing_game.chance_elsewhere"] == game.chance_elsewhere
     assert logged["test.pointing_game.chance_area"] == game.chance_area
+
+
+def test_every_variant_is_disturbed_and_only_the_network_has_a_map_to_be_faithful(
+    reports: tuple[ValidationReport, ...],
+) -> None:
+    network, baseline = reports
+
+    for report in reports:
+        assert len(report.robustness) == 12
+        assert (report.champion, report.adaptation) == (None, None)
+    assert baseline.faithfulness is None
+    assert network.faithfulness is not None
+    assert network.faithfulness.deletion.interval[1] < 0
+    assert network.faithfulness.insertion.interval[0] > 0
+    assert abs(network.faithfulness.randomised_similarity.value) < 0.5
+
+
+def test_the_champion_is_met_on_the_same_films(
+    trained: Any, reports: tuple[ValidationReport, ...], tmp_path: Path
+) -> None:
+    lay_out_baseline(trained, tmp_path / "champion")
+
+    network, baseline = validate(trained, tmp_path, champion=tmp_path / "champion")
+
+    assert network.champion is not None and network.comparison is not None and network.adaptation is not None
+    assert network.champion.baseline_version == network.adaptation.previous == "chest_xray_pneumonia@7"
+    assert network.champion.difference.value == pytest.approx(network.comparison.difference.value)
+    assert network.adaptation.learning.interval[0] > 0
+    assert baseline.adaptation is not None
+    assert (baseline.adaptation.learning.value, baseline.adaptation.learning.method) == (0, "identical scores")
+    assert network.robustness == reports[0].robustness
+
+
+def test_a_champions_folder_that_says_nothing_stops_validation(trained: Any, tmp_path: Path) -> None:
+    with pytest.raises(DataProblem):
+        validate(trained, tmp_path, champion=tmp_path / "champion")

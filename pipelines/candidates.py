@@ -1,0 +1,36 @@
+"""What asks for promotion: every trained and validated variant, registered in MLflow."""
+
+from dataclasses import dataclass
+
+from domain.identifiers import Sha256
+from evidence.record import ValidationReport
+from models import registry
+from models.checkpoints import TrainedModel
+from pipelines.results import read_reports, read_trained, report_digest
+from pipelines.wiring import Offline
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One trained and validated variant with its registered version."""
+
+    trained: TrainedModel
+    report: ValidationReport
+    report_sha256: Sha256
+    version: int
+
+    @property
+    def model_version(self) -> str:
+        """Printable identity."""
+        return f"{self.trained.task}@{self.version}"
+
+
+def candidates(task: str, *, approver: str, root: Offline) -> list[Candidate]:
+    """Every variant, registered in MLflow; what this approver has approved on this report keeps its version."""
+    found = []
+    for trained, report in zip(read_trained(task), read_reports(task), strict=True):
+        sha256 = report_digest(task, trained.variant)
+        tags = {"variant": trained.variant, "report_sha256": sha256}
+        version = registry.register(root.tracking, task=task, run_id=trained.run_id, approver=approver, tags=tags)
+        found.append(Candidate(trained, report, sha256, version))
+    return found
