@@ -13,7 +13,7 @@ from domain.acceptance import AcceptanceCriterion, judge
 from domain.errors import NotEstimable
 from domain.identifiers import Sha256, sha256_of
 from evidence.additions import Additions
-from evidence.canonical import canonical_json
+from evidence.canonical import readable_json
 from evidence.curves import roc_points
 from evidence.page import render
 from evidence.record import Comparison, Explanation, Provenance, ReportedModel, SetResults, ValidationReport
@@ -88,7 +88,7 @@ def compare_with(baseline: ScoredSet, test: ScoredSet) -> Comparison:
 
 def report_bytes(report: ValidationReport) -> bytes:
     """Canonical JSON: sorted keys, UTF-8, one trailing newline. The same report always gives the same bytes."""
-    return canonical_json(report.model_dump(mode="json"))
+    return readable_json(report.model_dump(mode="json"))
 
 
 def write_report(report: ValidationReport, *, gallery: Mapping[str, bytes], folder: Path) -> Sha256:
@@ -102,7 +102,7 @@ def write_report(report: ValidationReport, *, gallery: Mapping[str, bytes], fold
     digest = sha256_of(data)
     (folder / "report.json").write_bytes(data)
     pictures = {sample_id: base64.b64encode(png).decode() for sample_id, png in gallery.items()}
-    (folder / "gallery.json").write_bytes(canonical_json(pictures))
+    (folder / "gallery.json").write_bytes(readable_json(pictures))
     (folder / "report.html").write_text(render(report, report_sha256=digest, gallery=gallery), encoding="utf-8")
     return digest
 

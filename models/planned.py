@@ -15,7 +15,7 @@ from domain.identifiers import Sha256, sha256_of
 from evidence.additions import Additions
 from evidence.checklists.fill import fill
 from evidence.endpoints import assess, deviations, floors, reuse_cost
-from evidence.judgement import EndpointResult, PlannedValidation
+from evidence.judgement import PlannedValidation
 from evidence.plan import Bound, ValidationPlan
 from evidence.record import Environment, ReferenceStandard, TableOne, ValidationReport
 from evidence.sbom import Package, sbom_bytes

@@ -5,15 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from evidence.pccp import read_pccp
-from models.champion import read_champion
-
 from domain.audit import AuditAction, AuditEvent
 from domain.change_control import GateDecision
 from domain.errors import ForbiddenByLevel, Refused
 from domain.identifiers import sha256_of
 from evidence import gate
+from evidence.pccp import read_pccp
 from evidence.plan import read_plan
+from models.champion import read_champion
 from pipelines import plans, signing
 from pipelines.results import read_trained
 from pipelines.wiring import Offline

@@ -69,8 +69,8 @@ def _train(chosen: argparse.Namespace) -> None:
 
 
 def _validate(chosen: argparse.Namespace) -> None:
-    from models.tasks import get_task
     from models.planned import Planned
+    from models.tasks import get_task
     from models.validation import Folders, validate_task
 
     plan, sha256 = read_plan(plans.document(chosen.task, plans.PLAN_FILE, folder=Path.cwd()), task=chosen.task)

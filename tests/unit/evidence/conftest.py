@@ -12,13 +12,11 @@ from domain.codes import PNEUMONIA
 from domain.dataset import DatasetVersion, Split
 from domain.identifiers import sha256_of
 from domain.intended_use import IntendedUse
-from domain.model_version import OperatingPoint
-from evidence.record import Explanation, Provenance, ReportedModel, ValidationReport
+from domain.model_version import ModelManifest, OperatingPoint
+from domain.preprocessing import Preprocessing
+from evidence.record import Provenance, ReportedModel, ValidationReport
 from evidence.report import build_report
-from evidence.results import metric
 from evidence.scored_set import ScoredSet
-from evidence.statistics import operating_point
-from tests.unit.evidence import full_report as full_parts
 
 Scorer = Callable[..., ScoredSet]
 
@@ -124,21 +122,21 @@ def report(scored: Scorer, reported: ReportedModel, provenance: Provenance) -> V
 
 
 @pytest.fixture(scope="session")
-def full_report(
-    report: ValidationReport, scored: Scorer, dataset_version: Callable[..., DatasetVersion]
-) -> ValidationReport:
-    """A report with every part filled."""
-    test = report.test.model_copy(
-        update={
-            "dataset_version": full_parts.cohort(dataset_version),
-            "known_flaws": ("No age and no sex per film: results by these subgroups are impossible.",),
-        }
-    )
-    share = metric(scored(), "pointing_game", operating_point.wilson(60, 100, positives=100))
-    return report.model_copy(
-        update={
-            **full_parts.additions(report.comparison).parts(),
-            "test": test,
-            "explanation": Explanation(hits=60, share=share, chance_elsewhere=0.31, chance_area=0.12),
-        }
-    )
+def manifest_of() -> Callable[..., ModelManifest]:
+    """The manifest of the model version that a report's variant was packaged as."""
+
+    def make(report: ValidationReport, *, report_sha256: str, **changes: Any) -> ModelManifest:
+        model, made = report.model, report.provenance
+        stated: dict[str, Any] = {
+            "task": model.task, "title": model.title, "version": 3, "variant": model.variant, "demo": model.demo,
+            "intended_use": model.intended_use, "finding": model.finding, "preprocessing": Preprocessing(size_px=64),
+            "operating_point": model.operating_point, "engine": "onnxruntime", "explains": True,
+            "parameters": made.parameters, "weights_sha256": made.weights_sha256, "model_sha256": made.model_sha256,
+            "report_sha256": report_sha256, "dataset_version": made.dataset_version,
+            "external_dataset_versions": tuple(outside.dataset_version for outside in report.external),
+            "run_id": made.run_id, "git_commit": made.git_commit, "git_dirty": made.git_dirty, "seed": made.seed,
+            "performance": (), "criteria": (), "reference_answers": (), "approver": "quinn",
+        }  # fmt: skip
+        return ModelManifest(**(stated | changes))
+
+    return make
