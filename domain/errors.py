@@ -120,7 +120,7 @@ class NoExplanation(NotFound):
 
 
 class UnknownTask(NotFound):
-    """No file of that name in ``models/tasks``."""
+    """No task of that name: no file in ``models/tasks``, or nothing on record."""
 
     code = "unknown-task"
 

@@ -14,9 +14,9 @@ from domain.dataset import DatasetVersion, SourceCard, Split
 from domain.identifiers import Sha256, sha256_of
 from evidence.additions import Additions
 from evidence.checklists.fill import fill
-from evidence.endpoints import assess, deviations, floors, reuse_cost
+from evidence.endpoints import Role, assess, deviations, floors, reuse_cost
 from evidence.judgement import PlannedValidation
-from evidence.plan import Bound, ValidationPlan
+from evidence.plan import Bound, Endpoint, ValidationPlan
 from evidence.record import Environment, ReferenceStandard, TableOne, ValidationReport
 from evidence.sbom import Package, sbom_bytes
 from evidence.scored_set import ScoredSet
@@ -113,10 +113,11 @@ def additions_of(
     plan, ledger = planned.plan, planned.ledgers[trained.variant]
     reuse = reuse_cost(ledger, trained.model_sha256, plan)
     threshold, alpha = trained.operating_point.threshold, reuse.adjusted_alpha
+    listed: tuple[tuple[Role, tuple[Endpoint, ...]], ...] = (("primary", plan.primary), ("secondary", plan.secondary))
     endpoints = tuple(
         assess(endpoint, role=role, test=test, threshold=threshold, rivals=measured.rivals, alpha=alpha)
-        for role, listed in (("primary", plan.primary), ("secondary", plan.secondary))
-        for endpoint in listed
+        for role, endpoints in listed
+        for endpoint in endpoints
     )
     return Additions(
         planned=PlannedValidation(

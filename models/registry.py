@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
 from typing import Literal
 
-from domain.errors import UnknownModelVersion, UnknownRun
+import httpx
+
+from domain.errors import Unavailable, UnknownModelVersion, UnknownRun
+from domain.traffic import TrafficPolicy
 from models.tracking import Tracking, mlflow
 
 Alias = Literal["challenger", "champion"]
+ALIASES: tuple[Alias, ...] = ("champion", "challenger")
+_PATIENCE_S = 5.0
 
 
 def register(
@@ -60,9 +68,17 @@ def set_alias(tracking: Tracking, *, task: str, alias: Alias, version: int) -> N
 
 
 def remove_alias(tracking: Tracking, *, task: str, alias: Alias) -> None:
-    """Take an alias away; harmless when no version has it."""
-    if version_with(tracking, task=task, alias=alias) is not None:
+    """Take an alias away; harmless when no version has it.
+
+    Raises:
+        Unavailable: MLflow does not let it be taken away.
+    """
+    if version_with(tracking, task=task, alias=alias) is None:
+        return
+    try:
         tracking.client.delete_registered_model_alias(task, alias)
+    except mlflow().MlflowException as error:
+        raise _no_answer(tracking) from error
 
 
 def version_with(tracking: Tracking, *, task: str, alias: Alias) -> int | None:
@@ -71,6 +87,68 @@ def version_with(tracking: Tracking, *, task: str, alias: Alias) -> int | None:
         return int(tracking.client.get_model_version_by_alias(task, alias).version)
     except mlflow().MlflowException:
         return None
+
+
+def aliases_of(policy: TrafficPolicy) -> dict[Alias, int | None]:
+    """What each alias must say under a policy; None: it must not be there."""
+    challengers = [challenger.version for challenger in policy.challengers]
+    return {"champion": policy.champion, "challenger": challengers[-1] if challengers else None}
+
+
+def aliases(tracking: Tracking, *, task: str) -> dict[Alias, int | None]:
+    """What each alias says; None where it is not there.
+
+    Raises:
+        Unavailable: MLflow does not answer, which is not the same as an alias that is not there.
+    """
+    require_answer(tracking)
+    try:
+        said = tracking.client.get_registered_model(task).aliases
+    except mlflow().MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise _no_answer(tracking) from error
+        said = {}
+    return {alias: int(said[alias]) if alias in said else None for alias in ALIASES}
+
+
+def follow(tracking: Tracking, policy: TrafficPolicy) -> None:
+    """Have both aliases say what a policy says.
+
+    Raises:
+        Unavailable: MLflow does not answer.
+        UnknownModelVersion: MLflow has no such version.
+    """
+    require_answer(tracking)
+    for alias, version in aliases_of(policy).items():
+        if version is None:
+            remove_alias(tracking, task=policy.task, alias=alias)
+        else:
+            set_alias(tracking, task=policy.task, alias=alias, version=version)
+
+
+def require_answer(tracking: Tracking) -> None:
+    """Ask MLflow for a sign of life: its own client tries for minutes, and for an hour where its database is broken.
+
+    Raises:
+        Unavailable: none within seconds.
+    """
+    try:
+        if tracking.uri.startswith("sqlite:"):
+            _open(Path(tracking.uri.removeprefix("sqlite:///")))
+        else:
+            httpx.get(f"{tracking.uri.rstrip('/')}/health", timeout=_PATIENCE_S, trust_env=False)
+    except (sqlite3.Error, httpx.HTTPError) as error:
+        raise _no_answer(tracking) from error
+
+
+def _open(path: Path) -> None:
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_PATIENCE_S)) as database:
+        database.execute("SELECT count(*) FROM sqlite_master")
+
+
+def _no_answer(tracking: Tracking) -> Unavailable:
+    place = "database" if tracking.uri.startswith("sqlite:") else "server"  # an address may hold a password
+    return Unavailable(f"MLflow's {place} does not answer.", next_step="Start it, or check FIDUCIAL_MLFLOW_URI.")
 
 
 def run_of(tracking: Tracking, *, task: str, version: int) -> str:

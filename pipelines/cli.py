@@ -12,7 +12,14 @@ from typing import Annotated
 import typer
 
 from domain.errors import FiducialError, Unavailable
-from pipelines import commands_data, commands_evidence, commands_models, commands_plan, commands_platform
+from pipelines import (
+    commands_data,
+    commands_evidence,
+    commands_history,
+    commands_models,
+    commands_plan,
+    commands_platform,
+)
 
 app = typer.Typer(
     name="fiducial",
@@ -36,7 +43,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     commands_models.promote, commands_platform.serve, commands_platform.predict, commands_platform.trace,
     commands_platform.monitor, commands_platform.doctor, commands_plan.ledger, commands_evidence.sign,
     commands_evidence.report, commands_evidence.bundle, commands_evidence.verify, commands_evidence.key,
-    commands_evidence.reproduce,
+    commands_evidence.reproduce, commands_history.history, commands_history.rollback, commands_history.reconcile,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command()(command)

@@ -18,6 +18,7 @@ from evidence.canonical import readable_json
 from evidence.record import ValidationReport
 from infra.db.session import UnitOfWork
 from models import checkpoints
+from models.plans import PCCP_FILE, PLAN_FILE
 from pipelines import plans
 from pipelines.wiring import Offline
 
@@ -41,8 +42,8 @@ def files_of(
         REPORT: _read(reports / manifest.variant / REPORT),
         GALLERY: _read(reports / manifest.variant / GALLERY),
         SBOM: _read(reports / SBOM),
-        "plan.yaml": plans.document(task, plans.PLAN_FILE, folder=root.copy),
-        "pccp.yaml": plans.document(task, plans.PCCP_FILE, folder=root.copy),
+        "plan.yaml": plans.document(task, PLAN_FILE, folder=root.copy),
+        "pccp.yaml": plans.document(task, PCCP_FILE, folder=root.copy),
         "decision.json": readable_json(decision.model_dump(mode="json")),
         "ledger.json": readable_json([line.model_dump(mode="json") for line in report.ledger]),
         "dataset.json": readable_json(manifest.dataset_version.model_dump(mode="json")),

@@ -7,7 +7,17 @@ from domain import errors
 from domain.acceptance import MetricValue
 from domain.codes import PNEUMONIA
 from domain.dataset import Split
-from domain.identifiers import PredictionId, SOPInstanceUID, sha256_of
+from domain.history import (
+    Answer,
+    DecisionSummary,
+    Period,
+    ServedVersion,
+    ServingRecord,
+    StudyHistory,
+    TaskHistory,
+    VersionEvidence,
+)
+from domain.identifiers import PredictionId, SOPInstanceUID, StudyId, sha256_of
 from domain.intended_use import ImageAttributes
 from domain.level import LEVELS, LevelName
 from domain.prediction import InstanceScore
@@ -103,15 +113,47 @@ TRACE = CheckedTrace(
         CheckedLink(kind=LinkKind.COMMIT, name=_COMMIT, digest=None, where="git", status="recorded"),
     ),
 )  # fmt: skip
+_EVIDENCE = VersionEvidence(
+    model_version=_VERSION, variant="network-seed1", demo=False, threshold=0.412, weights_sha256=sha256_of(b"weights"),
+    model_sha256=sha256_of(b"model"), report_sha256=_REPORT, dataset_version=_DATASET, approver="Dr. A. Name",
+    decision=DecisionSummary(
+        verdict="promote", decided_by="Dr. A. Name", decided_at=_AT - timedelta(days=8),
+        why="Not inferior to the champion, and better at site north.", sha256=sha256_of(b"decision"),
+    ),
+    evidence_files={"report.json": _REPORT},
+)  # fmt: skip
+TASK_HISTORY = TaskHistory(
+    task="chest_xray_pneumonia",
+    asked=Period(start=_AT.replace(hour=0, minute=0), end=_AT.replace(hour=0, minute=0) + timedelta(days=1)),
+    records=(
+        ServingRecord(
+            task="chest_xray_pneumonia", policy_version=4, since=_AT - timedelta(days=7), until=None,
+            by="Dr. A. Name", why="met its task's acceptance criteria",
+            versions=(ServedVersion(**_EVIDENCE.model_dump(), role=Role.CHAMPION, share=1.0),),
+        ),
+    ),
+)  # fmt: skip
+STUDY_HISTORY = StudyHistory(
+    study_id=StudyId(STUDY_EXAMPLE),
+    answers=(
+        Answer(
+            prediction_id=PredictionId(PREDICTION_EXAMPLE), task="chest_xray_pneumonia",
+            answered_at=_AT + timedelta(seconds=1), model_version=_VERSION, role=Role.CHAMPION, fell_back=False,
+            demo=False, threshold=0.412, evidence=_EVIDENCE, policy_version=4, in_force_since=_AT - timedelta(days=7),
+            promoted_by="Dr. A. Name", why="met its task's acceptance criteria",
+        ),
+    ),
+)  # fmt: skip
 _ENHANCED = LEVELS[LevelName.ENHANCED]
 ABOUT = About(version="0.1.0", level=_ENHANCED.name, authentication="jwt", worklist=True, aims=_ENHANCED.aims)
 ME = Me(name="clinician", role="clinician")
 TOKEN = TokenView(access_token="eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", expires_in=int(TOKEN_LIFETIME.total_seconds()))  # noqa: S106
 
-ANSWERS = (PENDING, REFUSED, FAILED, DONE, STUDY, WORKLIST, TRACE, ABOUT, ME, TOKEN)
+ANSWERS = (PENDING, REFUSED, FAILED, DONE, STUDY, WORKLIST, TRACE, TASK_HISTORY, STUDY_HISTORY, ABOUT, ME, TOKEN)
 TEXTS = {"/healthz": "ok\n", "/readyz": "ready\n", "/metrics": "fiducial_predictions_waiting 0.0\n"}
 PARAMETERS: dict[str, Any] = {
     "study_id": STUDY_EXAMPLE, "prediction_id": PREDICTION_EXAMPLE, "before": STUDY_EXAMPLE, "limit": 25, "wait": 10.0,
+    "task": "chest_xray_pneumonia", "at": "2026-03-02",
 }  # fmt: skip
 REQUESTS: dict[str, dict[str, Any]] = {
     "/api/v1/studies": {
@@ -130,6 +172,10 @@ _ERRORS: dict[int, tuple[errors.FiducialError, ...]] = {
     ),
     404: (
         errors.UnknownStudy(f"No study '{STUDY_EXAMPLE}' here.", next_step="Check the identifier."),
+        errors.UnknownTask(
+            "No model version of a task 'absent' was ever put into service here.",
+            next_step="Known: chest_xray_pneumonia.",
+        ),
         errors.UnknownPrediction(f"No prediction '{PREDICTION_EXAMPLE}' here.", next_step="Check the identifier."),
     ),
     409: (errors.Conflict("The stored instance of that UID has other bytes.", next_step="Give it a new UID."),),
@@ -150,8 +196,8 @@ _ERRORS: dict[int, tuple[errors.FiducialError, ...]] = {
 
 # Where a code can come from; what is not named here can come from everywhere.
 _ONLY_AT = {
-    "unknown-study": {"studies", "worklist"}, "unknown-prediction": {"predictions"},
-    "not-permitted": {"studies", "predictions", "worklist"}, "forbidden-by-level": {"token", "worklist"},
+    "unknown-study": {"studies", "worklist"}, "unknown-prediction": {"predictions"}, "unknown-task": {"tasks"},
+    "not-permitted": {"studies", "predictions", "worklist", "tasks"}, "forbidden-by-level": {"token", "worklist"},
     "unreadable-image": {"studies"}, "unsupported-image-kind": {"studies"},
 }  # fmt: skip
 _FIELDS = {"invalid-field": {"errors": [{"field": "body.age_years", "rule": "Input should be a valid number"}]}}

@@ -185,16 +185,27 @@ def test_the_prefect_worker_runs_what_it_has_registered(services: dict[str, dict
         started("prefect-worker", services["prefect-worker"], host),
         httpx.Client(base_url=f"http://127.0.0.1:{port}/api/", trust_env=False, timeout=30) as server,
     ):
-        found = wait_for(lambda: server.post("deployments/filter", json={}).json(), many=2)
+        found = wait_for(lambda: server.post("deployments/filter", json={}).json(), many=3)
         by_flow = {deployment["entrypoint"].rpartition(".")[2]: deployment for deployment in found}
         assert {deployment["work_pool_name"] for deployment in found} == {"fiducial"}
         assert [schedule["schedule"]["cron"] for schedule in by_flow["watch"]["schedules"]] == ["0 3 * * *"]
         assert by_flow["retrain"]["schedules"] == []
-        address = f"deployments/{by_flow['watch']['id']}/create_flow_run"
-        run = server.post(address, json={"state": {"type": "SCHEDULED"}}).raise_for_status().json()["id"]
-        state = wait_for(lambda: ended(server.get(f"flow_runs/{run}").json()["state"]))
-    assert (state["type"], state["name"]) == ("COMPLETED", "NothingToCompare"), state
-    assert "has no champion" in state["message"]
+        assert [schedule["schedule"]["cron"] for schedule in by_flow["reconcile"]["schedules"]] == ["*/5 * * * *"]
+        queues = server.post("work_pools/fiducial/queues/filter", json={}).json()
+        assert {queue["name"]: queue["concurrency_limit"] for queue in queues} == {"default": 1, "reconciling": 1}
+        by_queue = {by_flow[name]["work_queue_name"] for name in ("watch", "retrain")}
+        assert (by_queue, by_flow["reconcile"]["work_queue_name"]) == ({"default"}, "reconciling")
+        watched, reconciled = (state_of_a_run(by_flow[name], server) for name in ("watch", "reconcile"))
+    assert (watched["type"], watched["name"]) == ("COMPLETED", "NothingToCompare"), watched
+    assert "has no champion" in watched["message"]
+    assert (reconciled["type"], reconciled["name"]) == ("COMPLETED", "NothingToCompare"), reconciled
+
+
+def state_of_a_run(deployment: dict[str, Any], server: httpx.Client) -> dict[str, Any]:
+    address = f"deployments/{deployment['id']}/create_flow_run"
+    run = server.post(address, json={"state": {"type": "SCHEDULED"}}).raise_for_status().json()["id"]
+    state: dict[str, Any] = wait_for(lambda: ended(server.get(f"flow_runs/{run}").json()["state"]))
+    return state
 
 
 def ended(state: dict[str, Any]) -> dict[str, Any]:

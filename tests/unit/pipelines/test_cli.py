@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parents[3]
 
 Command = Callable[..., tuple[int, str]]
 # Prefect and MLflow set up the logging of the whole process that imports them, which other tests look at.
-IN_A_PROCESS_OF_THEIR_OWN = {"monitor", "compare"}
+IN_A_PROCESS_OF_THEIR_OWN = {"monitor", "compare", "reconcile"}
 
 
 def environment_of(home: Path) -> dict[str, str]:
@@ -88,6 +88,16 @@ NOT_HERE = "The files of kermany_chest_xray and nih_chest_xray are not here. Put
         (("predict", "absent.png"), 2, "absent.png is not a file. Give the path of a film."),
         (("predict", __file__), 7, "does not answer. Start it: fiducial serve."),
         (("trace", "pr_absent"), 3, "pr_absent"),
+        (
+            ("history",),
+            3,
+            "'chest_xray_pneumonia' was ever put into service here. `fiducial promote` puts the first one",
+        ),
+        (("history", "--study", "absent"), 3, "No study 'absent' here."),
+        (("history", "--date", "soon"), 2, "'soon' is no moment. Give a date (2026-11-24, the whole day in UTC)"),
+        (("rollback", "--task", "absent", "--by", "Ada", "--why", "worse"), 3, "'absent' has no policy to roll back."),
+        (("rollback",), 2, "Missing option"),
+        (("reconcile", "--task", "absent"), 3, "'absent' has no policy its aliases could follow."),
         (("data", "verify", "phantom_chest"), 5, "No dataset version"),
         (("data", "verify", "absent"), 3, NO_SOURCE),
         (("data", "prepare", "absent"), 3, NO_SOURCE),
@@ -139,7 +149,8 @@ def test_a_wrong_setting_is_named_with_what_it_takes_and_its_value_stays_secret(
         ("doctor",), ("serve",), ("demo", "--once"), ("lifecycle", "run"), ("train",), ("validate",), ("package",),
         ("promote",), ("compare", "a", "b"), ("predict", __file__), ("trace", "x"), ("monitor",), ("data", "list"),
         ("data", "verify", "phantom_chest"), ("data", "prepare", "phantom_chest"),
-        ("data", "fetch", "kermany_chest_xray"),
+        ("data", "fetch", "kermany_chest_xray"), ("history",), ("reconcile",),
+        ("rollback", "--task", "chest", "--by", "Ada", "--why", "worse"),
     ],
 )  # fmt: skip
 def test_every_command_refuses_a_wrong_setting(command: Command, arguments: tuple[str, ...]) -> None:

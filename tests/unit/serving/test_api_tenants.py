@@ -8,8 +8,9 @@ import pytest
 
 from domain.access import Principal, UserRole
 from domain.identifiers import DEFAULT_TENANT, Tenant
+from domain.model_version import ModelManifest
 from domain.prediction import Done, InstanceScore
-from domain.traffic import Role
+from domain.traffic import Role, TrafficPolicy
 from infra.clock import now
 from infra.db.session import Database
 from serving.demo import DEMO_MANIFEST
@@ -19,6 +20,7 @@ ADDRESSES = {
     "study": "/api/v1/studies/{study}", "prediction": "/api/v1/predictions/{prediction}",
     "heat map": "/api/v1/predictions/{prediction}/heatmap", "film": "/api/v1/predictions/{prediction}/film",
     "trace": "/api/v1/predictions/{prediction}/trace", "worklist page": "/api/v1/worklist?before={study}",
+    "study history": "/api/v1/studies/{study}/history", "task history": "/api/v1/tasks/{task}/history",
 }  # fmt: skip
 WITHOUT_IDENTIFIER = {"/api/v1/worklist", "/api/v1/me", "/api/v1/studies"}
 OPEN = {"/api/v1/about", "/api/v1/token", "/healthz", "/readyz", "/metrics"}
@@ -32,9 +34,9 @@ def token(client: Any, tenant: str) -> dict[str, str]:
 @pytest.fixture
 def ours(
     database: Database, intake: Intake, film: Callable[..., bytes], declared: Callable[..., Declared],
-    clinician: Principal,
+    clinician: Principal, manifest: Callable[..., ModelManifest],
 ) -> dict[str, str]:  # fmt: skip
-    """An answered study of the default tenant, with everything that can be read of one."""
+    """An answered study of the default tenant, with everything that can be read of one, and a task that serves."""
     receipt = intake.receive([film()], declared=declared(), by=clinician)
     with database.unit_of_work(DEFAULT_TENANT) as work:
         (instance,) = work.studies.get(receipt.study_id).instances
@@ -49,7 +51,9 @@ def ours(
         )  # fmt: skip
         work.predictions.set_state(prediction.prediction_id, state)
         work.predictions.set_explanation(prediction.prediction_id, ((0.0, 1.0), (0.5, 0.25)))
-    return {"study": receipt.study_id, "prediction": prediction.prediction_id}
+        work.model_versions.add(manifest(), "/bento")
+        work.traffic.change(TrafficPolicy(task="chest", policy_version=1, champion=1), by="ada", why="new", at=now())
+    return {"study": receipt.study_id, "prediction": prediction.prediction_id, "task": "chest"}
 
 
 @pytest.mark.parametrize("name", ADDRESSES)
@@ -58,7 +62,7 @@ def test_what_belongs_to_one_tenant_does_not_exist_for_another(name: str, enhanc
     assert enhanced.get(address, headers=token(enhanced, DEFAULT_TENANT)).status_code == 200
     refused = enhanced.get(address, headers=token(enhanced, "other"))
     assert (refused.status_code, refused.json()["code"]) == (
-        404, "unknown-study" if "study" in ADDRESSES[name] else "unknown-prediction",
+        404, f"unknown-{next(what for what in ('study', 'prediction', 'task') if what in ADDRESSES[name])}",
     )  # fmt: skip
 
 
