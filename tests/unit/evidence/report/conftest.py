@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pytest
 
 from domain.acceptance import MetricValue
 from domain.change_control import TestSetOpening
@@ -20,10 +21,16 @@ from evidence.record import (
     ChecklistItem,
     Comparison,
     Environment,
+    Explanation,
     MapFaithfulness,
     ReferenceStandard,
     RobustnessResult,
+    ValidationReport,
 )
+from evidence.report import report_bytes
+from evidence.results import metric
+from evidence.scored_set import ScoredSet
+from evidence.statistics import operating_point
 from evidence.table_one import table_one
 
 VERSION = "kermany_chest_xray@1a2b3c4d5e6f"
@@ -224,10 +231,30 @@ def additions(comparison: Comparison | None) -> Additions:
     )  # fmt: skip
 
 
-def signature(sha256: str, *, name: str = "Dr. Martha Lehmann") -> ElectronicSignature:
+@pytest.fixture(scope="session")
+def full_report(
+    report: ValidationReport, scored: Callable[..., ScoredSet], dataset_version: Callable[..., DatasetVersion]
+) -> ValidationReport:
+    """A report with every part filled."""
+    flaws = ("No age and no sex per film: results by these subgroups are impossible.",)
+    test = report.test.model_copy(update={"dataset_version": cohort(dataset_version), "known_flaws": flaws})
+    share = metric(scored(), "pointing_game", operating_point.wilson(60, 100, positives=100))
+    return report.model_copy(
+        update={
+            **additions(report.comparison).parts(),
+            "test": test,
+            "explanation": Explanation(hits=60, share=share, chance_elsewhere=0.31, chance_area=0.12),
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def signed(full_report: ValidationReport) -> ElectronicSignature:
+    """An approval of the full report's own bytes."""
     return ElectronicSignature(
-        signer=Signer(name="martha.lehmann", printed_name=name, role=SignerRole.CLINICIAN, public_key="ab" * 32,
-                      registered_at=NOON),
+        signer=Signer(name="martha.lehmann", printed_name="Dr. Martha Lehmann", role=SignerRole.CLINICIAN,
+                      public_key="ab" * 32, registered_at=NOON),
         meaning=SignatureMeaning.APPROVAL, signed_at=NOON + timedelta(days=1),
-        what="report.json of chest_xray_pneumonia/network-seed1", sha256=sha256, signature="cd" * 64,
+        what="report.json of chest_xray_pneumonia/network-seed1", signature="cd" * 64,
+        sha256=sha256_of(report_bytes(full_report)),
     )  # fmt: skip
