@@ -14,11 +14,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from domain.canonical import canonical_json
 from domain.dataset import DatasetVersion
 from domain.errors import InvalidField, SignatureInvalid
 from domain.identifiers import sha256_of
 from domain.model_version import ModelManifest
-from evidence.canonical import canonical_json
 from evidence.ed25519 import is_signed_by, key_id, public_key_of
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from domain.acceptance import AcceptanceCriterion, judge
+from domain.canonical import readable_json
 from domain.errors import NotEstimable
 from domain.identifiers import Sha256, sha256_of
 from evidence.additions import Additions
-from evidence.canonical import readable_json
 from evidence.curves import roc_points
 from evidence.page import render
 from evidence.record import Comparison, Explanation, Provenance, ReportedModel, SetResults, ValidationReport

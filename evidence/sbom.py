@@ -13,7 +13,7 @@ from cyclonedx.model.license import License, LicenseAcknowledgement, LicenseExpr
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from evidence.canonical import canonical_json
+from domain.canonical import canonical_json
 from evidence.strict import Record
 
 _LONGEST_NAME = 100  # characters; what is longer is the licence's text, not its name

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 from pydantic import TypeAdapter, ValidationError
 
+from domain.canonical import canonical_json
 from domain.electronic_signature import ElectronicSignature, SignatureMeaning, Signer
 from domain.errors import InvalidField, SignatureInvalid, SignatureRefused
 from domain.identifiers import Sha256
-from evidence.canonical import canonical_json
 from evidence.ed25519 import is_signed_by
 
 _KEY, _DIGEST, _SIGNATURE = (re.compile(f"[0-9a-f]{{{n}}}") for n in (64, 64, 128))

@@ -9,12 +9,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from domain.canonical import readable_json
 from domain.change_control import GateDecision
 from domain.errors import NotFound, UnknownRun
 from domain.identifiers import Sha256
 from domain.model_version import ModelManifest
 from evidence import lineage
-from evidence.canonical import readable_json
 from evidence.record import ValidationReport
 from infra.db.session import UnitOfWork
 from models import checkpoints

@@ -3,14 +3,13 @@
 from datetime import UTC, datetime
 from typing import Literal
 
-from infra.keys import SignerKeys
-
 from domain.audit import AuditAction, AuditEvent
 from domain.electronic_signature import ElectronicSignature, SignatureMeaning, Signer, SignerRole
 from domain.errors import Conflict, NotFound, SignatureInvalid, SignatureRefused
 from domain.identifiers import Sha256, sha256_of
 from evidence import signatures
 from infra.db.session import UnitOfWork
+from infra.keys import SignerKeys
 from models.tasks import get_task
 from pipelines import plans
 from pipelines.results import read_reports
