@@ -17,12 +17,9 @@ from domain.identifiers import sha256_of
 from domain.intended_use import IntendedUse
 from domain.model_version import ModelManifest, OperatingPoint
 from domain.preprocessing import Preprocessing
-from evidence.record import Explanation, Provenance, ReportedModel, ValidationReport
+from evidence.record import Provenance, ReportedModel, ValidationReport
 from evidence.report import build_report
-from evidence.results import metric
 from evidence.scored_set import ScoredSet
-from evidence.statistics import operating_point
-from tests.unit.evidence import full_report as full_parts
 
 Scorer = Callable[..., ScoredSet]
 
@@ -257,24 +254,3 @@ def pccp_text() -> Callable[..., bytes]:
         return yaml.safe_dump({**document, **changes}).encode()
 
     return make
-
-
-@pytest.fixture(scope="session")
-def full_report(
-    report: ValidationReport, scored: Scorer, dataset_version: Callable[..., DatasetVersion]
-) -> ValidationReport:
-    """A report with every part filled."""
-    test = report.test.model_copy(
-        update={
-            "dataset_version": full_parts.cohort(dataset_version),
-            "known_flaws": ("No age and no sex per film: results by these subgroups are impossible.",),
-        }
-    )
-    share = metric(scored(), "pointing_game", operating_point.wilson(60, 100, positives=100))
-    return report.model_copy(
-        update={
-            **full_parts.additions(report.comparison).parts(),
-            "test": test,
-            "explanation": Explanation(hits=60, share=share, chance_elsewhere=0.31, chance_area=0.12),
-        }
-    )
