@@ -45,7 +45,8 @@ def _of_the_plan(report: ValidationReport) -> Iterator[str]:
             yield f"The test set was opened before the plan was registered (ledger no. {', '.join(early)})."
     for endpoint in report.endpoints:
         if endpoint.applicable and not endpoint.met:
-            yield f"The {endpoint.role} endpoint “{endpoint_name(endpoint.name)}” was missed: {endpoint.reason}"
+            name, why = endpoint_name(endpoint.name), endpoint.reason.rstrip(".")
+            yield f"The {endpoint.role} endpoint “{name}” was missed: {why}."
     if report.reuse is not None and report.reuse.models > 1:
         yield (
             f"The test set has answered {report.reuse.models} models; each answer makes a lucky one likelier "

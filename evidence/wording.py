@@ -98,8 +98,8 @@ def planned_bound(endpoint: Endpoint) -> str:
     name = metric_name(endpoint.metric)
     if isinstance(endpoint, Bound):
         if endpoint.at_least is not None:
-            return f"lower limit of {name} ≥ {number(endpoint.at_least)}"
-        return f"upper limit of {name} ≤ {number(endpoint.at_most or 0.0)}"
+            return f"lower end of {name} ≥ {number(endpoint.at_least)}"
+        return f"upper end of {name} ≤ {number(endpoint.at_most or 0.0)}"
     if isinstance(endpoint, CalibrationBound):
         return f"interval of {name} within {number(endpoint.low)} to {number(endpoint.high)}"
     if isinstance(endpoint, NonInferiority):
@@ -110,7 +110,7 @@ def planned_bound(endpoint: Endpoint) -> str:
 def planned_floor(floor: SubgroupFloor) -> str:
     """What a floor of the plan demands of each stratum."""
     return (
-        f"lower limit of {metric_name(floor.metric)} ≥ {number(floor.at_least)} in each stratum by {floor.group} "
+        f"lower end of {metric_name(floor.metric)} ≥ {number(floor.at_least)} in each stratum by {floor.group} "
         f"with at least {floor.min_n} films"
     )
 

@@ -47,7 +47,7 @@ def test_each_section_stands_in_order_in_both_a_full_and_a_bare_report(page: str
     [
         "✗ 1 of 2 primary endpoints missed",
         "2026-03-02 12:00 UTC by quality.officer",
-        "lower limit of AUROC ≥ 0.900",
+        "lower end of AUROC ≥ 0.900",
         "Sensitivity less than 0.030 below the champion’s, paired",
         "32 films less than planned",
         "model number 2 of at most 5",
