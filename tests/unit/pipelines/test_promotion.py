@@ -1,80 +1,93 @@
-"""Who serves after a promotion: only a network that meets every criterion, and nobody when the first does not."""
+"""Who serves after a promotion: only a network that the gate promotes, and nobody when it refuses the first."""
+
+from datetime import UTC, datetime
+from typing import Literal
 
 import pytest
 
-from domain.acceptance import CriterionResult, MetricValue, at_least
-from domain.dataset import Split
+from domain.change_control import GateCheck, GateDecision
 from domain.errors import CriteriaNotMet
+from domain.identifiers import sha256_of
 from domain.traffic import Challenger
 from evidence.record import ValidationReport
 from models.checkpoints import TrainedModel
-from pipelines.promotion import CHALLENGER_SHARE, Candidate, choose_policy
+from pipelines.candidates import Candidate
+from pipelines.promotion import CHALLENGER_SHARE, choose_policy
 
 TASK = "chest_xray_pneumonia"
+SOME = sha256_of(b"some")
 
 
-def result(metric: str, *, low: float, bound: float) -> CriterionResult:
-    value = MetricValue(
-        name=metric, value=low + 0.02, interval=(low, low + 0.04), method="Wilson", n=624, positives=390,
-        split=Split.TEST, dataset_version="films@1", model_version="network",
+def decision(version: int, verdict: Literal["promote", "refuse"] = "promote") -> GateDecision:
+    met = verdict == "promote"
+    check = GateCheck(
+        name="sensitivity_at_least", kind="bound", bound="lower end ≥ 0.900", found="0.870 (0.850–0.890), n = 624",
+        met=met, reason="met" if met else "the interval reaches below the bound",
     )  # fmt: skip
-    criterion = at_least(metric, lower_bound=bound)
-    return CriterionResult(criterion=criterion, value=value, met=criterion.is_met_by(value))
+    return GateDecision(
+        task=TASK, model_version=f"{TASK}@{version}", variant=f"network-seed{version}", champion=None, verdict=verdict,
+        changes=(), checks=(check,), report_sha256=SOME, plan_sha256=SOME, pccp_sha256=SOME, decided_by="anna",
+        decided_at=datetime(2026, 11, 24, tzinfo=UTC), why="test",
+    )  # fmt: skip
 
 
-MET = (result("auroc", low=0.93, bound=0.9), result("sensitivity", low=0.91, bound=0.9))
-MISSED = (result("auroc", low=0.93, bound=0.9), result("sensitivity", low=0.85, bound=0.9))
-
-
-def candidate(version: int, *, kind: str = "network", criteria: tuple[CriterionResult, ...] = MET) -> Candidate:
+def candidate(version: int, *, kind: str = "network") -> Candidate:
     variant = "baseline" if kind == "baseline" else f"network-seed{version}"
     trained = TrainedModel.model_construct(task=TASK, variant=variant, kind=kind)
-    return Candidate(trained, ValidationReport.model_construct(criteria=criteria), version)
+    return Candidate(trained, ValidationReport.model_construct(), SOME, version)
+
+
+def promoted(*versions: int, refused: tuple[int, ...] = ()) -> dict[int, GateDecision]:
+    return {v: decision(v) for v in versions} | {v: decision(v, "refuse") for v in refused}
 
 
 def test_the_first_network_is_champion_and_the_baseline_its_shadow() -> None:
-    policy = choose_policy(TASK, [candidate(1), candidate(2, kind="baseline")], policy_version=1)
+    policy = choose_policy(TASK, [candidate(1), candidate(2, kind="baseline")], promoted(1), policy_version=1)
     assert (policy.champion, policy.challengers, policy.shadows) == (1, (), (2,))
 
 
-def test_another_network_that_meets_the_criteria_answers_for_a_share_of_patients() -> None:
+def test_another_network_that_the_gate_promotes_answers_for_a_share_of_patients() -> None:
     found = [candidate(4), candidate(5), candidate(6, kind="baseline")]
-    policy = choose_policy(TASK, found, policy_version=3)
+    policy = choose_policy(TASK, found, promoted(4, 5), policy_version=3)
     assert (policy.champion, policy.policy_version) == (4, 3)
     assert policy.challengers == (Challenger(version=5, share=CHALLENGER_SHARE),)
     assert policy.shadows == (6,)
 
 
-def test_a_rival_that_misses_a_criterion_is_never_shown() -> None:
-    policy = choose_policy(TASK, [candidate(1), candidate(2, criteria=MISSED), candidate(3)], policy_version=1)
+def test_a_rival_that_the_gate_refuses_is_never_shown() -> None:
+    found = [candidate(1), candidate(2), candidate(3)]
+    policy = choose_policy(TASK, found, promoted(1, 3, refused=(2,)), policy_version=1)
     assert [challenger.version for challenger in policy.challengers] == [3]
     assert policy.shadows == (2,)
 
 
 def test_of_two_rivals_one_serves_and_the_other_is_a_shadow() -> None:
-    policy = choose_policy(TASK, [candidate(1), candidate(2), candidate(3)], policy_version=1)
+    policy = choose_policy(TASK, [candidate(1), candidate(2), candidate(3)], promoted(1, 2, 3), policy_version=1)
     assert [challenger.version for challenger in policy.challengers] == [2]
     assert policy.shadows == (3,)
 
 
 def test_the_baseline_never_serves_however_good_it_is() -> None:
-    found = [candidate(1), candidate(2, kind="baseline", criteria=MET)]
-    assert choose_policy(TASK, found, policy_version=1).challengers == ()
-    with pytest.raises(CriteriaNotMet, match="baseline is not promoted"):
-        choose_policy(TASK, [candidate(1, kind="baseline")], policy_version=1)
+    found = [candidate(1), candidate(2, kind="baseline")]
+    assert choose_policy(TASK, found, promoted(1), policy_version=1).challengers == ()
+    with pytest.raises(CriteriaNotMet, match="is the baseline, which never serves"):
+        choose_policy(TASK, [candidate(1, kind="baseline")], {}, policy_version=1)
 
 
-def test_a_missed_criterion_stops_the_promotion_and_is_named_with_its_interval() -> None:
+def test_a_refusal_stops_the_promotion_and_names_criterion_value_bound_and_reason() -> None:
     with pytest.raises(CriteriaNotMet) as refused:
-        choose_policy(TASK, [candidate(1, criteria=MISSED), candidate(2)], policy_version=1)
+        choose_policy(TASK, [candidate(1), candidate(2)], promoted(2, refused=(1,)), policy_version=1)
     said = str(refused.value)
-    assert said.startswith(
-        f"{TASK}/network-seed1 is not promoted: sensitivity must reach 0.9 and is sensitivity 0.870 "
-    )
-    assert "(95% CI 0.850–0.890, n=624)" in said
-    assert "auroc" not in said
+    assert said.startswith(f"{TASK}@1 is not promoted")
+    for part in (
+        "sensitivity_at_least",
+        "0.870 (0.850–0.890), n = 624",
+        "lower end ≥ 0.900",
+        "reaches below the bound",
+    ):
+        assert part in said
 
 
-def test_without_a_criterion_nothing_is_promoted() -> None:
-    with pytest.raises(CriteriaNotMet, match="states no criterion"):
-        choose_policy(TASK, [candidate(1, criteria=())], policy_version=1)
+def test_a_network_that_the_gate_was_not_asked_about_does_not_serve() -> None:
+    with pytest.raises(CriteriaNotMet):
+        choose_policy(TASK, [candidate(1)], {}, policy_version=1)
