@@ -97,6 +97,8 @@ def _champion(candidate: Candidate, before: TrafficPolicy | None, root: Offline)
     with root.database.unit_of_work(root.tenant, read_only=True) as work:
         in_force = work.model_versions.get(before.task, before.champion).manifest
     again = in_force.model_sha256 in {model.model_sha256 for model in read_trained(task)}
+    if in_force.demo and not candidate.report.model.demo:
+        return None  # a demonstration is no predecessor: this is a first promotion
     if again or (compared is not None and compared.model_sha256 == in_force.model_sha256):
         return compared
     raise Refused(

@@ -13,7 +13,7 @@ def get_ready(task: str, *, by: str, root: Offline) -> None:
     """Lay the champion in force beside the data for the paired comparison, and leave the validator's name.
 
     The champion is no longer laid out anew once it is one of the variants trained here: a report must not change
-    because its own model was promoted.
+    because its own model was promoted. A demonstration is no predecessor of a model trained on real films.
 
     Raises:
         UnknownTask, NotFound: there is no such task, or nothing was trained yet.
@@ -27,7 +27,9 @@ def get_ready(task: str, *, by: str, root: Offline) -> None:
         policy = work.traffic.current(task)
         served = work.model_versions.get(task, policy.champion) if policy else None
     ours = {model.model_sha256 for model in trained}
-    if served is None or served.manifest.model_sha256 in ours:
+    if served is not None and served.manifest.demo and not trained[0].dataset_version.synthetic:
+        champion.lay_out(folder, None, None)
+    elif served is None or served.manifest.model_sha256 in ours:
         if not folder.is_dir():
             champion.lay_out(folder, None, None)
     else:

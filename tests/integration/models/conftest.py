@@ -2,24 +2,38 @@
 
 import io
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from PIL import Image
 
 from data.phantoms.cohort import Cohort, Site, films
+from data.sources import get_source
+from domain.change_control import RegisteredPlan
 from domain.dataset import DatasetVersion, Sample, Split
 from domain.identifiers import sha256_of
+from evidence.plan import read_plan
+from evidence.record import ValidationReport
+from infra.settings import Settings
+from models.champion import lay_out
 from models.checkpoints import TrainedModel
+from models.planned import Planned
+from models.plans import plan_file, read_file
 from models.task import Task
 from models.tasks import get_task
 from models.tracking import Tracking
 from models.training import train_task
+from models.validation import Folders, validate_task
+from pipelines.opening import Door
+from pipelines.wiring import Offline
 
 PATIENTS = {Split.TRAIN: 220, Split.TUNE: 70, Split.TEST: 90}
 Prepare = Callable[..., Path]
@@ -109,6 +123,54 @@ def train(task: Task) -> Callable[..., Trained]:
             resume=root / "resume", git_commit=commit, git_dirty=False,
         )  # fmt: skip
         return Trained(task, prepared, root, tracking, models)
+
+    return run
+
+
+class Validate(Protocol):
+    """Validates a training below ``root``, under the task's own plan with some of it changed."""
+
+    def __call__(
+        self, trained: Trained, root: Path, *, external: Sequence[Path] = (), champion: Path | None = None,
+        task: Task | None = None, prepared: Path | None = None, home: Offline | None = None, **changes: Any,
+    ) -> tuple[ValidationReport, ...]: ...  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def validate_under_plan(tmp_path_factory: pytest.TempPathFactory) -> Validate:
+    def run(
+        trained: Trained, root: Path, *, external: Sequence[Path] = (), champion: Path | None = None,
+        task: Task | None = None, prepared: Path | None = None, home: Offline | None = None, **changes: Any,
+    ) -> tuple[ValidationReport, ...]:  # fmt: skip
+        task = task or trained.task
+        document = yaml.safe_load(read_file(plan_file(task.name))) | changes
+        content = yaml.safe_dump(document, sort_keys=False)
+        plan, sha256 = read_plan(content.encode(), task=task.name)
+        installation = home or Offline(Settings(home=root / "home"))
+        registered = RegisteredPlan(
+            task=task.name, sha256=sha256, content=content, registered_by="Engineer", registered_at=datetime.now(UTC)
+        )
+        with installation.database.unit_of_work(installation.tenant) as work:
+            registered = work.plans.register(registered)
+        if champion is None:
+            champion = tmp_path_factory.mktemp("champion") / task.name
+            lay_out(champion, None, None)
+        prepared = prepared or trained.prepared
+        card = get_source("phantom_chest").card.model_copy(
+            update={"name": prepared.name, "known_flaws": ("Invented.",)}
+        )
+        return validate_task(
+            task,
+            planned=Planned(
+                plan, registered, Door(root=installation, plan=registered, by="Engineer", purpose="validation")
+            ),
+            folders=Folders(
+                prepared=prepared, external=external, champion=champion, checkpoints=trained.checkpoints,
+                reports=root / "reports", predictions=root / "predictions",
+            ),
+            tracking=trained.tracking,
+            cards={prepared.name: card},
+        )  # fmt: skip
 
     return run
 

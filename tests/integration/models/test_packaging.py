@@ -21,7 +21,6 @@ import models
 from domain.errors import DigestMismatch
 from models.inference import Classifier
 from models.packaging import PackagedBento, build_bento
-from models.validation import validate_task
 
 pytestmark = [pytest.mark.slow, pytest.mark.servers]
 CODE_ROOT = Path(models.__file__).parents[1]
@@ -35,12 +34,9 @@ def package(trained: Any, root: Path, *, approver: str = "demo", variant: str = 
 
 
 @pytest.fixture(scope="module")
-def root(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def root(trained: Any, validate_under_plan: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("packaged")
-    validate_task(
-        trained.task, prepared=trained.prepared, external=[], checkpoints=trained.checkpoints,
-        reports=root / "reports", predictions=root / "predictions", tracking=trained.tracking,
-    )  # fmt: skip
+    validate_under_plan(trained, root)
     return root
 
 

@@ -1,6 +1,8 @@
 """The embedded default teaches something real: a network learns much from it, not all; wrong labels teach nothing."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,24 +19,23 @@ from evidence.record import ValidationReport
 from models.task import Task
 from models.tracking import Tracking
 from models.training import train_task
-from models.validation import validate_task
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
-def train_and_validate(task: Task, prepared: Path, root: Path) -> ValidationReport:
+def train_and_validate(task: Task, prepared: Path, root: Path, validate: Any) -> ValidationReport:
     """The demo's first network, but one that stops as soon as it has not gained for two epochs."""
     demo = task.presets["demo"].model_copy(update={"patience": 2})
     impatient = task.model_copy(update={"presets": {**task.presets, "demo": demo}})
     tracking = Tracking(f"sqlite:///{root / 'mlflow.db'}", artifact_root=str(root / "artifacts"))
-    train_task(
+    models = train_task(
         impatient, prepared=prepared, out=root / "checkpoints", preset="demo", seeds=(1,), tracking=tracking,
         resume=root / "resume", git_commit="a" * 40, git_dirty=False,
     )  # fmt: skip
-    network, _ = validate_task(
-        impatient, prepared=prepared, external=[], checkpoints=root / "checkpoints", reports=root / "reports",
-        predictions=root / "predictions", tracking=tracking,
-    )  # fmt: skip
+    trained = SimpleNamespace(
+        task=impatient, prepared=prepared, tracking=tracking, models=models, checkpoints=root / "checkpoints"
+    )
+    network, _ = validate(trained, root)
     return network
 
 
@@ -57,15 +58,15 @@ def shuffle_labels(prepared: Path) -> None:
 
 
 def test_a_network_learns_from_the_phantom_but_not_all_and_nothing_from_shuffled_labels(
-    task: Task, tmp_path: Path
+    task: Task, tmp_path: Path, validate_under_plan: Any
 ) -> None:
     source, prepared = get_source(task.substitute), tmp_path / "prepared"
     obtain(source, mirror=None, raw=tmp_path / "raw")
     prepare(source, raw=tmp_path / "raw", out=prepared)
 
-    taught = train_and_validate(task, prepared, tmp_path / "taught")
+    taught = train_and_validate(task, prepared, tmp_path / "taught", validate_under_plan)
     shuffle_labels(prepared)
-    misled = train_and_validate(task, prepared, tmp_path / "misled")
+    misled = train_and_validate(task, prepared, tmp_path / "misled", validate_under_plan)
 
     auroc = measured(taught, "auroc")
     assert 0.85 <= auroc.value <= 0.97, auroc

@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from domain.acceptance import at_least
 from domain.errors import CriteriaNotMet, NotFound
 from domain.traffic import TrafficPolicy
 from models import registry
-from models.validation import validate_task
-from pipelines import promotion, working_copy
+from models.plans import PLANS, pccp_file, plan_file
+from pipelines import promotion, validating, working_copy
+from pipelines.candidates import candidates
 from pipelines.wiring import PROJECT, Offline, configure, offline
 
 pytestmark = pytest.mark.slow
 TASK = "chest_xray_pneumonia"
-OUT_OF_REACH = (at_least("auroc", lower_bound=1.0),)
+OUT_OF_REACH = [{"kind": "bound", "metric": "auroc", "at_least": 0.9999}]
+SIZE = [{"endpoint": "auroc_at_least", "expected": 0.9, "positive_share": 0.5, "power": 0.9, "samples": 50}]
 Judge = Callable[..., None]
 
 
@@ -28,6 +30,7 @@ def root(trained: Any, tmp_path: Path) -> Iterator[Offline]:
     before = dict(os.environ)
     made = configure(home=str(tmp_path / "home"), mlflow_uri=trained.tracking.uri)
     working_copy.refresh(made.copy, project=PROJECT)
+    allow_the_tests_phantom(made)
     shutil.copytree(trained.checkpoints, made.store("checkpoints", TASK))
     for alias in ("champion", "challenger"):
         registry.remove_alias(made.tracking, task=TASK, alias=alias)
@@ -38,18 +41,37 @@ def root(trained: Any, tmp_path: Path) -> Iterator[Offline]:
     offline.cache_clear()
 
 
-@pytest.fixture
-def validate(root: Offline, trained: Any) -> Judge:
-    """Validate what was trained, by the task's criteria or by others."""
+def allow_the_tests_phantom(root: Offline) -> None:
+    """The working copy's change control plan, for a source and a cohort as small as a test's."""
+    file = pccp_file(TASK, folder=root.copy / PLANS)
+    document = yaml.safe_load(file.read_bytes())
+    document["modification_protocol"]["data"] |= {
+        "allowed_sources": ["phantom_easy"], "min_training_samples": 1, "min_training_patients": 1,
+    }  # fmt: skip
+    file.write_text(yaml.safe_dump(document))
 
-    def run(**criteria: Any) -> None:
-        validate_task(
-            trained.task.model_copy(update=criteria), prepared=trained.prepared, external=[],
-            checkpoints=root.store("checkpoints", TASK), reports=root.store("reports", TASK),
-            predictions=root.store("predictions", TASK), tracking=root.tracking,
-        )  # fmt: skip
+
+@pytest.fixture
+def validate(root: Offline, trained: Any, validate_under_plan: Any) -> Judge:
+    """Validate what was trained, under the task's plan or with some of it changed."""
+
+    def run(**changes: Any) -> None:
+        validating.get_ready(TASK, by="Engineer", root=root)
+        champion, below = root.store("champion", TASK), tmp_below(root)
+        validate_under_plan(trained, below, champion=champion, home=root, **changes)
+        with root.database.unit_of_work(root.tenant, read_only=True) as work:
+            plan = work.plans.list(TASK)[-1]
+        plan_file(TASK, folder=root.copy / PLANS).write_text(plan.content)
+        for kind in ("reports", "predictions"):
+            shutil.rmtree(root.store(kind, TASK), ignore_errors=True)
+            shutil.copytree(below / kind, root.store(kind, TASK))
 
     return run
+
+
+def tmp_below(root: Offline) -> Path:
+    """A folder for what a validation writes before it is moved to where stages leave it."""
+    return root.home / "validated"
 
 
 def in_force(root: Offline) -> TrafficPolicy | None:
@@ -69,8 +91,8 @@ def test_a_refused_candidate_changes_neither_traffic_nor_aliases(root: Offline, 
     assert (in_force(root), aliases(root)) == (promoted.policy, (champion, None))
     assert shadow != champion
 
-    validate(accept=OUT_OF_REACH)
-    with pytest.raises(CriteriaNotMet, match="auroc must reach 1 and is"):
+    validate(primary=OUT_OF_REACH, sample_size=SIZE)
+    with pytest.raises(CriteriaNotMet, match="auroc_at_least: found .* asked: lower end ≥ 1.000"):
         promotion.put_in_force(TASK, approver="Dr. Example", root=root)
 
     registered = {int(version.version) for version in root.tracking.client.search_model_versions(f"name='{TASK}'")}
@@ -93,12 +115,12 @@ def test_what_is_not_validated_as_it_is_now_is_not_promoted(root: Offline) -> No
 
 
 def test_a_candidate_refused_before_anybody_serves_stays_the_challenger(root: Offline, validate: Judge) -> None:
-    validate(accept=OUT_OF_REACH)
+    validate(primary=OUT_OF_REACH, sample_size=SIZE)
     with pytest.raises(CriteriaNotMet):
         promotion.put_in_force(TASK, approver="Dr. First", root=root)
     champion, challenger = aliases(root)
     assert (in_force(root), champion) == (None, None)
-    assert challenger == promotion.candidates(TASK, approver="Dr. First", root=root)[0].version
+    assert challenger == candidates(TASK, approver="Dr. First", root=root)[0].version
 
 
 def test_promoting_the_same_again_makes_no_new_policy_and_mends_the_aliases(root: Offline, validate: Judge) -> None:

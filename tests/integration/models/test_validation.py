@@ -1,5 +1,6 @@
 """Validation tells a model that learned from one that did not, and leaves all that others read."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,17 @@ from domain.model_version import ModelManifest
 from evidence.record import ValidationReport
 from models.champion import lay_out
 from models.loaders import samples_of
-from models.validation import validate_task
 
 pytestmark = pytest.mark.slow
+Validate = Callable[..., tuple[ValidationReport, ...]]
 
 
-def validate(trained: Any, root: Path, *, champion: Path | None = None) -> tuple[ValidationReport, ...]:
-    return validate_task(
-        trained.task, prepared=trained.prepared, external=[trained.prepared], checkpoints=trained.checkpoints,
-        reports=root / "reports", predictions=root / "predictions", tracking=trained.tracking,
-        known_flaws={"phantom_easy": ["Invented."]}, champion=champion,
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def validate(validate_under_plan: Validate) -> Validate:
+    def run(trained: Any, root: Path, **options: Any) -> tuple[ValidationReport, ...]:
+        return validate_under_plan(trained, root, **{"external": [trained.prepared], **options})
+
+    return run
 
 
 def lay_out_baseline(trained: Any, folder: Path) -> None:
@@ -49,7 +50,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def reports(trained: Any, root: Path) -> tuple[ValidationReport, ...]:
+def reports(trained: Any, root: Path, validate: Validate) -> tuple[ValidationReport, ...]:
     return validate(trained, root)
 
 
@@ -59,7 +60,7 @@ def test_a_network_that_learned_meets_its_criteria(reports: tuple[ValidationRepo
 
 
 def test_a_network_taught_with_shuffled_labels_misses_them(
-    train: Callable[..., Any], shuffled_phantoms: Path, tmp_path: Path
+    train: Callable[..., Any], shuffled_phantoms: Path, tmp_path: Path, validate: Validate
 ) -> None:
     taught_nothing = train(shuffled_phantoms, tmp_path)
 
@@ -84,8 +85,9 @@ def test_each_variant_has_a_report_and_the_networks_are_compared_with_the_baseli
 
 
 def test_the_same_models_on_the_same_data_give_the_same_report(
-    trained: Any, reports: tuple[ValidationReport, ...], root: Path, tmp_path: Path
+    trained: Any, reports: tuple[ValidationReport, ...], root: Path, tmp_path: Path, validate: Validate
 ) -> None:
+    shutil.copytree(root / "home", tmp_path / "home")  # the same ledger, which gets more lines
     validate(trained, tmp_path)
 
     for name in ("network-seed1", "baseline"):
@@ -122,17 +124,14 @@ def test_the_results_are_in_the_training_run(trained: Any, reports: tuple[Valida
 
 
 def test_models_of_another_dataset_version_are_not_validated(
-    trained: Any, shuffled_phantoms: Path, tmp_path: Path
+    trained: Any, shuffled_phantoms: Path, tmp_path: Path, validate: Validate
 ) -> None:
     with pytest.raises(DataProblem):
-        validate_task(
-            trained.task, prepared=shuffled_phantoms, external=[], checkpoints=trained.checkpoints,
-            reports=tmp_path, predictions=tmp_path, tracking=trained.tracking,
-        )  # fmt: skip
+        validate(trained, tmp_path, external=[], prepared=shuffled_phantoms)
 
 
 def test_a_model_that_was_swapped_after_training_is_not_validated(
-    train: Callable[..., Any], phantoms: Path, tmp_path: Path
+    train: Callable[..., Any], phantoms: Path, tmp_path: Path, validate: Validate
 ) -> None:
     trained = train(phantoms, tmp_path)
     model = trained.checkpoints / "network-seed1" / "model.onnx"
@@ -182,7 +181,7 @@ def test_every_variant_is_disturbed_and_only_the_network_has_a_map_to_be_faithfu
 
 
 def test_the_champion_is_met_on_the_same_films(
-    trained: Any, reports: tuple[ValidationReport, ...], tmp_path: Path
+    trained: Any, reports: tuple[ValidationReport, ...], tmp_path: Path, validate: Validate
 ) -> None:
     lay_out_baseline(trained, tmp_path / "champion")
 
@@ -197,6 +196,8 @@ def test_the_champion_is_met_on_the_same_films(
     assert network.robustness == reports[0].robustness
 
 
-def test_a_champions_folder_that_says_nothing_stops_validation(trained: Any, tmp_path: Path) -> None:
+def test_a_champions_folder_that_says_nothing_stops_validation(
+    trained: Any, tmp_path: Path, validate: Validate
+) -> None:
     with pytest.raises(DataProblem):
         validate(trained, tmp_path, champion=tmp_path / "champion")
