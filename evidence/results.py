@@ -3,7 +3,6 @@ version.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +11,14 @@ from domain.acceptance import MetricValue
 from domain.errors import DataProblem
 from evidence import curves
 from evidence.record import Counts, DecisionPoint, Failure, ReliabilityPoint, SetResults, SubgroupResults
-from evidence.scored_set import ScoredSet, stratum_order
+from evidence.scored_set import ScoredSet
 from evidence.statistics import calibration, clustered, clustered_proportion, operating_point, roc
 from evidence.statistics.estimate import Estimate
+from evidence.strata import strata
 
 MIN_PER_SUBGROUP = (
     10  # samples in the denominator, or of each class for an AUROC; fewer say nothing and may point at a patient
 )
-SUBTYPE = "subtype"  # a kind of the finding: compared with every sample without the finding
 HISTOGRAM_BINS = 20
 FAILURES_OF_EACH_KIND = 6
 
@@ -167,16 +166,9 @@ def _measure(
 
 
 def _subgroups(scored: ScoredSet, *, threshold: float, level: float) -> Iterator[SubgroupResults]:
-    absent = ~scored.labels.astype(bool)
-    for group, column in scored.subgroups.items():
-        values = np.array(column, dtype=object)
-        for value in sorted(set(column), key=stratum_order):
-            inside = values == value
-            if group == SUBTYPE:
-                if not (inside & ~absent).any():
-                    continue
-                inside = (inside & ~absent) | absent
-            yield _subgroup(_part(scored, inside), group=group, value=value, threshold=threshold, level=level)
+    for group in scored.subgroups:
+        for value, part in strata(scored, group):
+            yield _subgroup(part, group=group, value=value, threshold=threshold, level=level)
 
 
 def _subgroup(part: ScoredSet, *, group: str, value: str, threshold: float, level: float) -> SubgroupResults:
@@ -195,18 +187,6 @@ def _subgroup(part: ScoredSet, *, group: str, value: str, threshold: float, leve
         group=group, value=value, n=n, patients=part.patients, positives=positives, metrics=metrics,
         not_estimated={**too_few, **refused},
     )  # fmt: skip
-
-
-def _part(scored: ScoredSet, inside: NDArray[np.bool_]) -> ScoredSet:
-    kept = np.flatnonzero(inside).tolist()
-    return replace(
-        scored,
-        sample_ids=tuple(scored.sample_ids[i] for i in kept),
-        patient_keys=tuple(scored.patient_keys[i] for i in kept),
-        labels=scored.labels[inside],
-        probabilities=scored.probabilities[inside],
-        subgroups={},
-    )
 
 
 def _reliability(scored: ScoredSet, level: float) -> tuple[ReliabilityPoint, ...]:

@@ -88,24 +88,7 @@ def change_control_plan(task: Task) -> dict[str, Any]:
                 "changes": [kind.value for kind in RETRAINING],
             }
         ],
-        "modification_protocol": {
-            "data": {
-                "allowed_sources": list(dict.fromkeys([task.source, task.substitute])),
-                "min_training_samples": 1000,
-                "min_training_patients": 500,
-                "same_external_sources": True,
-                "synthetic_allowed_for_demo": True,
-            },
-            "retraining": {
-                "allowed_variants": ["network-*"],
-                "practice": "To be stated: how many seeds, which is chosen, and by what on tuning data.",
-            },
-            "evaluation": {"required_comparisons": ["champion", "baseline"]},
-            "update": {
-                "labelling": "To be stated: what users are told of a new version, and when.",
-                "rollback": "To be stated: what takes a version out of service, and who decides.",
-            },
-        },
+        "modification_protocol": _protocol(task),
         "impact_assessment": [
             {
                 "modification": name,
@@ -119,6 +102,27 @@ def change_control_plan(task: Task) -> dict[str, Any]:
             {"meaning": "review", "role": "clinician"},
             {"meaning": "approval", "role": "quality"},
         ],
+    }
+
+
+def _protocol(task: Task) -> dict[str, Any]:
+    return {
+        "data": {
+            "allowed_sources": list(dict.fromkeys([task.source, task.substitute])),
+            "min_training_samples": 1000,
+            "min_training_patients": 500,
+            "same_external_sources": True,
+            "synthetic_allowed_for_demo": True,
+        },
+        "retraining": {
+            "allowed_variants": ["network-*"],
+            "practice": "To be stated: how many seeds, which is chosen, and by what on tuning data.",
+        },
+        "evaluation": {"required_comparisons": ["champion", "baseline"]},
+        "update": {
+            "labelling": "To be stated: what users are told of a new version, and when.",
+            "rollback": "To be stated: what takes a version out of service, and who decides.",
+        },
     }
 
 

@@ -4,22 +4,31 @@ from pathlib import Path
 
 import pytest
 
-from domain.errors import InvalidPlan, PlanNotRegistered
-from evidence.plan import SampleSize, ValidationPlan
+from domain.errors import InvalidPlan, NotFound
+from evidence.pccp import ChangeControlPlan, read_pccp
+from evidence.plan import SampleSize, ValidationPlan, read_plan
 from evidence.statistics.power import Sampling
 from evidence.statistics.power_auroc import CaseMix, PairedAreas, size_for_auroc, size_for_auroc_non_inferiority
 from evidence.statistics.power_paired import DiscordantRates, size_for_paired_non_inferiority
 from evidence.statistics.power_proportion import size_for_bound
-from models.plans import pccp_file, plan_file, read_task_pccp, read_task_plan
+from models.plans import FOLDER, pccp_file, plan_file, read_file
 from models.plans.scaffold import scaffold
 from models.tasks import get_task, list_tasks
 
 CORRELATION, DISCORDANT = 0.6, 0.02  # assumed in the comments of the chest task's plan
 
 
+def plan_of(task: str, *, folder: Path = FOLDER) -> ValidationPlan:
+    return read_plan(read_file(plan_file(task, folder=folder)), task=task)[0]
+
+
+def pccp_of(task: str, *, folder: Path = FOLDER) -> ChangeControlPlan:
+    return read_pccp(read_file(pccp_file(task, folder=folder)), task=task)[0]
+
+
 @pytest.mark.parametrize("name", list_tasks())
 def test_every_task_has_a_plan_with_its_own_bounds_and_rule(name: str) -> None:
-    task, (plan, _) = get_task(name), read_task_plan(name)
+    task, plan = get_task(name), plan_of(name)
     bounds = {one.metric: one.at_least for one in plan.primary if one.kind == "bound"}
 
     assert bounds == {criterion.metric: criterion.lower_bound for criterion in task.accept}
@@ -29,7 +38,7 @@ def test_every_task_has_a_plan_with_its_own_bounds_and_rule(name: str) -> None:
 
 @pytest.mark.parametrize("name", list_tasks())
 def test_every_task_has_a_change_control_plan_for_its_own_sources(name: str) -> None:
-    task, (plan, _) = get_task(name), read_task_pccp(name)
+    task, plan = get_task(name), pccp_of(name)
 
     assert {task.source, task.substitute} == set(plan.modification_protocol.data.allowed_sources)
     assert {"champion", "baseline"} == set(plan.modification_protocol.evaluation.required_comparisons)
@@ -56,7 +65,7 @@ def needed(size: SampleSize, plan: ValidationPlan) -> int:
 
 
 def test_the_sample_sizes_of_the_chest_task_are_those_its_assumptions_give() -> None:
-    plan, _ = read_task_plan("chest_xray_pneumonia")
+    plan = plan_of("chest_xray_pneumonia")
 
     assert {size.endpoint for size in plan.sample_size} == {endpoint.name for endpoint in plan.primary}
     assert {size.endpoint: size.samples for size in plan.sample_size} == {
@@ -70,8 +79,8 @@ def test_what_is_scaffolded_reads_back_and_is_never_overwritten(tmp_path: Path) 
     written = scaffold(task, tmp_path)
 
     assert written == [plan_file(task.name, folder=tmp_path), pccp_file(task.name, folder=tmp_path)]
-    plan, _ = read_task_plan(task.name, folder=tmp_path)
-    read_task_pccp(task.name, folder=tmp_path)
+    plan = plan_of(task.name, folder=tmp_path)
+    pccp_of(task.name, folder=tmp_path)
     assert [one.name for one in plan.primary[:2]] == ["auroc_at_least", "sensitivity_at_least"]
     assert plan.sample_size[0].samples == needed(plan.sample_size[0], plan)
     written[0].write_text("mine")
@@ -81,12 +90,12 @@ def test_what_is_scaffolded_reads_back_and_is_never_overwritten(tmp_path: Path) 
 
 
 def test_a_plan_that_is_missing_or_of_another_task_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(PlanNotRegistered, match=r"other_task has no plan\.yaml"):
-        read_task_plan("other_task", folder=tmp_path)
-    with pytest.raises(PlanNotRegistered, match=r"other_task has no pccp\.yaml"):
-        read_task_pccp("other_task", folder=tmp_path)
+    with pytest.raises(NotFound, match=r"other_task has no .*plan\.yaml"):
+        plan_of("other_task", folder=tmp_path)
+    with pytest.raises(NotFound, match=r"other_task has no .*pccp\.yaml"):
+        pccp_of("other_task", folder=tmp_path)
     stolen = plan_file("other_task", folder=tmp_path)
     stolen.parent.mkdir()
     stolen.write_bytes(plan_file("chest_xray_pneumonia").read_bytes())
     with pytest.raises(InvalidPlan, match="is that of chest_xray_pneumonia"):
-        read_task_plan("other_task", folder=tmp_path)
+        plan_of("other_task", folder=tmp_path)
