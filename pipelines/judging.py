@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -60,9 +61,12 @@ def judge(candidate: Candidate, *, by: str, why: str, before: TrafficPolicy | No
         decision = gate.decide(
             gate.Candidate(
                 model_version=candidate.model_version, report=candidate.report, report_sha256=candidate.report_sha256,
-                facts=CandidateFacts.of(
-                    candidate.report, preprocessing=candidate.trained.preprocessing, engine=SERVING_ENGINE,
-                    explains=candidate.trained.explains,
+                facts=replace(
+                    CandidateFacts.of(
+                        candidate.report, preprocessing=candidate.trained.preprocessing, engine=SERVING_ENGINE,
+                        explains=candidate.trained.explains,
+                    ),
+                    weights_sha256=candidate.trained.weights_sha256,  # what was trained, not what the report says
                 ),
             ),
             documents=gate.Documents(

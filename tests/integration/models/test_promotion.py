@@ -92,7 +92,7 @@ def test_a_refused_candidate_changes_neither_traffic_nor_aliases(root: Offline, 
     assert shadow != champion
 
     validate(primary=OUT_OF_REACH, sample_size=SIZE)
-    with pytest.raises(CriteriaNotMet, match="auroc_at_least: found .* asked: lower end ≥ 1.000"):
+    with pytest.raises(CriteriaNotMet, match=r"auroc_at_least: found .* asked: lower end ≥ 1.000"):
         promotion.put_in_force(TASK, approver="Dr. Example", root=root)
 
     registered = {int(version.version) for version in root.tracking.client.search_model_versions(f"name='{TASK}'")}
