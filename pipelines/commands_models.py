@@ -84,10 +84,11 @@ def package(
 def promote(
     task: TaskName = _TASK,
     approver: Annotated[str, typer.Option(help="Who approves; recorded in manifest, policy and audit trail.")] = "demo",
+    why: Annotated[str, typer.Option(help="Why; recorded in the policy.")] = "",
 ) -> None:
-    """Judge the validated variants by the task's criteria and put them into service."""
+    """Ask the gate about the validated variants, and put what it promotes into service."""
     from pipelines import facts, promotion
     from pipelines.wiring import offline
 
-    for line in facts.of_promotion(promotion.put_in_force(task, approver=approver, root=offline())):
+    for line in facts.of_promotion(promotion.put_in_force(task, approver=approver, root=offline(), why=why)):
         typer.echo(line)

@@ -81,7 +81,7 @@ def package(task: str, candidate: Candidate, *, approver: str, root: Offline) ->
     )
 
 
-def put_in_force(task: str, *, approver: str, root: Offline, why: str = "the gate promoted it") -> Promotion:
+def put_in_force(task: str, *, approver: str, root: Offline, why: str = "") -> Promotion:
     """Register, judge, package and record every variant, and change the traffic; MLflow's aliases follow.
 
     Raises:
@@ -97,7 +97,10 @@ def put_in_force(task: str, *, approver: str, root: Offline, why: str = "the gat
     if before is None:
         registry.set_alias(root.tracking, task=task, alias="challenger", version=found[0].version)
     networks = [candidate for candidate in found if candidate.trained.kind == "network"]
-    decisions = {one.version: judging.judge(one, by=approver, why=why, before=before, root=root) for one in networks}
+    decisions = {
+        one.version: judging.judge(one, by=approver, why=why or "promotion was asked for", before=before, root=root)
+        for one in networks
+    }
     wanted = choose_policy(task, found, decisions, policy_version=before.policy_version + 1 if before else 1)
     packaged = [package(task, candidate, approver=approver, root=root) for candidate in found]
     evidence = {
@@ -112,7 +115,7 @@ def put_in_force(task: str, *, approver: str, root: Offline, why: str = "the gat
             if bento.manifest.version in evidence:
                 kept_evidence.keep(bento.manifest, evidence[bento.manifest.version], work=work, root=root)
         if policy is wanted:
-            work.traffic.change(policy, by=approver, why=why, at=datetime.now(UTC))
+            work.traffic.change(policy, by=approver, why=why or "the gate promoted it", at=datetime.now(UTC))
             _audit(work, policy, approver=approver)
     _write_aliases(policy, root)
     manifests = tuple(bento.manifest for bento in packaged)

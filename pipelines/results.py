@@ -1,5 +1,9 @@
 """What the DVC stages left in the working copy, read back."""
 
+from pathlib import Path
+
+from pydantic import ValidationError
+
 from domain.errors import NotFound
 from domain.identifiers import Sha256, sha256_of
 from evidence.record import ValidationReport
@@ -34,13 +38,21 @@ def read_reports(task: str) -> list[ValidationReport]:
     reports = []
     for trained in read_trained(task):
         file = offline().store("reports", task, trained.variant, "report.json")
-        report = ValidationReport.model_validate_json(file.read_bytes()) if file.is_file() else None
+        report = _report(file)
         if report is None or report.provenance.model_sha256 != trained.model_sha256:
             raise NotFound(
                 f"{task}/{trained.variant} is trained but not validated yet.", next_step="Run `fiducial validate`."
             )
         reports.append(report)
     return reports
+
+
+def _report(file: Path) -> ValidationReport | None:
+    """The report in a file; ``None`` where there is none, or one of an earlier schema, which proves nothing today."""
+    try:
+        return ValidationReport.model_validate_json(file.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
 
 
 def report_digest(task: str, variant: str) -> Sha256:

@@ -16,6 +16,7 @@ import yaml
 from PIL import Image
 
 from data.phantoms.cohort import Cohort, Site, films
+from data.prepare import counts_of
 from data.sources import get_source
 from domain.change_control import RegisteredPlan
 from domain.dataset import DatasetVersion, Sample, Split
@@ -69,7 +70,7 @@ def prepare_phantoms(out: Path, *, shuffled: bool = False) -> Path:
     pq.write_table(pa.Table.from_pylist(opacities), out / "opacities.parquet")
     version = DatasetVersion(
         source="phantom_easy", distribution="generated", digest=sha256_of((out / "samples.parquet").read_bytes()),
-        synthetic=True, counts={}, excluded={}, shards={"00000.tar": sha256_of(shard)},
+        synthetic=True, counts=counts_of(rows), excluded={}, shards={"00000.tar": sha256_of(shard)},
     )  # fmt: skip
     (out / "dataset.json").write_text(version.model_dump_json())
     return out
