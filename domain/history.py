@@ -1,12 +1,12 @@
 """Who served when, and who answered: told from append-only records, so that it can be asked of every past moment."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from domain.canonical import readable_json
 from domain.change_control import GateDecision
 from domain.errors import IntegrityViolation, InvalidField
 from domain.identifiers import PredictionId, Sha256, StudyId, sha256_of
@@ -258,9 +258,7 @@ def _served(change: Change, evidence: Evidence) -> list[ServedVersion]:
 
 def _summary(decision: GateDecision) -> DecisionSummary:
     same = decision.model_dump(include=set(DecisionSummary.model_fields))
-    # The form of evidence/canonical.py, which the domain cannot see; a test holds the two together.
-    text = json.dumps(decision.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False)
-    return DecisionSummary(**same, sha256=sha256_of(f"{text}\n".encode()))
+    return DecisionSummary(**same, sha256=sha256_of(readable_json(decision.model_dump(mode="json"))))
 
 
 def _names_a_day(text: str) -> bool:

@@ -6,7 +6,14 @@ import numpy as np
 
 from evidence.record import DecisionPoint
 from evidence.scored_set import ScoredSet
-from evidence.statistics import clustered_ratio, decision_curve, likelihood_ratio, operating_point, precision_recall, roc
+from evidence.statistics import (
+    clustered_ratio,
+    decision_curve,
+    likelihood_ratio,
+    operating_point,
+    precision_recall,
+    roc,
+)
 from evidence.statistics.bootstrap import Resampling, cluster_bootstrap
 from evidence.statistics.decision_curve import Sampling
 from evidence.statistics.estimate import Estimate

@@ -50,7 +50,7 @@ def precision_recall_figure(report: ValidationReport) -> str:
     if "sensitivity" in found and "ppv" in found:
         plot.dot((found["sensitivity"].value, found["ppv"].value), colour=INK, radius=4.5)
         legend.append(("point: operating point", INK, ""))
-    legend.append((f"chance on the test set: its prevalence, {prevalence:.3f}", MUTED, "1 4"))
+    legend.append((f"chance: prevalence of the test set, {prevalence:.3f}", MUTED, "1 4"))
     return plot.svg(x_ticks=TICKS, y_ticks=TICKS, legend=legend)
 
 

@@ -244,7 +244,7 @@ def _opened_under_plan(report: ValidationReport, plan_sha256: Sha256) -> GateChe
         line.plan_sha256 == plan_sha256 and line.opened_at >= planned.registered_at for line in opened
     )
     return GateCheck(
-        name="opened_under_plan", kind="integrity", bound="test set opened for this model after the plan was registered",
+        name="opened_under_plan", kind="integrity", bound="test set opened for this model under the registered plan",
         found=f"{len(opened)} openings by this model", met=met,
         reason="the ledger names the plan and the time" if met else "no line of the ledger says so",
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from evidence.record import MapFaithfulness, ValidationReport
+from evidence.wording import endpoint_name
 
 # A map whose rank correlation with one by random weights reaches this far shows the film rather than the model. Adebayo
 # et al. (2018) give no bound; this one is ours.
@@ -38,9 +39,14 @@ def _of_the_plan(report: ValidationReport) -> Iterator[str]:
         yield "No plan was registered before the test set was opened: what counts as success was not fixed beforehand."
     else:
         yield from (f"Deviation from the plan: {deviation}" for deviation in report.planned.deviations)
+        named = [opening for opening in report.ledger if opening.plan_sha256 == report.planned.sha256]
+        early = [str(opening.number) for opening in named if opening.opened_at < report.planned.registered_at]
+        if early:
+            yield f"The test set was opened before the plan was registered (ledger no. {', '.join(early)})."
     for endpoint in report.endpoints:
         if endpoint.applicable and not endpoint.met:
-            yield f"The {endpoint.role} endpoint {endpoint.name} was missed: {endpoint.reason}"
+            name, why = endpoint_name(endpoint.name), endpoint.reason.rstrip(".")
+            yield f"The {endpoint.role} endpoint “{name}” was missed: {why}."
     if report.reuse is not None and report.reuse.models > 1:
         yield (
             f"The test set has answered {report.reuse.models} models; each answer makes a lucky one likelier "

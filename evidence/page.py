@@ -70,8 +70,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    spoken = ("ages", "endpoint_name", "interval", "level", "metric_name", "moment", "named", "number", "p_value",
-              "planned_bound", "planned_floor", "thousands", "verdict")  # fmt: skip
+    spoken = ("ages", "ends", "endpoint_name", "interval", "level", "metric_name", "moment", "named", "number",
+              "p_value", "planned_bound", "planned_floor", "thousands", "verdict")  # fmt: skip
     told = ("NAMES", "IDEAL", "HEADLINE", "SECONDARY", "EXTERNAL_ROWS", "SPLITS")
     environment.filters.update({name: getattr(wording, name) for name in spoken})
     environment.globals.update(

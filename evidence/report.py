@@ -5,11 +5,12 @@ The page is drawn from the record alone, so what a person reads is what the dige
 one addition.
 """
 
-import json
+import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from domain.acceptance import AcceptanceCriterion, judge
+from domain.canonical import readable_json
 from domain.errors import NotEstimable
 from domain.identifiers import Sha256, sha256_of
 from evidence.additions import Additions
@@ -87,20 +88,21 @@ def compare_with(baseline: ScoredSet, test: ScoredSet) -> Comparison:
 
 def report_bytes(report: ValidationReport) -> bytes:
     """Canonical JSON: sorted keys, UTF-8, one trailing newline. The same report always gives the same bytes."""
-    text = json.dumps(report.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False)
-    return (text + "\n").encode()
+    return readable_json(report.model_dump(mode="json"))
 
 
 def write_report(report: ValidationReport, *, gallery: Mapping[str, bytes], folder: Path) -> Sha256:
-    """Write ``report.json`` and ``report.html`` to the folder; the digest is that of ``report.json``.
+    """Write ``report.json``, ``gallery.json`` and ``report.html`` to the folder; the digest is that of ``report.json``.
 
     ``gallery`` maps the ``sample_id`` of a failure to its picture as PNG bytes; a failure without one is listed
-    without.
+    without. The page can be drawn again from the two JSON files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     data = report_bytes(report)
     digest = sha256_of(data)
     (folder / "report.json").write_bytes(data)
+    pictures = {sample_id: base64.b64encode(png).decode() for sample_id, png in gallery.items()}
+    (folder / "gallery.json").write_bytes(readable_json(pictures))
     (folder / "report.html").write_text(render(report, report_sha256=digest, gallery=gallery), encoding="utf-8")
     return digest
 

@@ -52,17 +52,23 @@ def deviations(
     """
     n, positives = len(test.sample_ids), int(test.labels.sum())
     per_patient = n / test.patients if n else 0.0
+    metrics = {endpoint.name: endpoint.metric for endpoint in plan.primary}
     said = []
     for size in plan.sample_size:
         with_finding = round(size.samples * size.positive_share)
-        without = size.samples - with_finding
-        for found, needed, kind in (
-            (n, size.samples, "samples"),
-            (positives, with_finding, "samples with the finding"),
-            (n - positives, without, "samples without the finding"),
-        ):
-            if found < needed:
-                said.append(f"{size.endpoint}: {found} {kind} where {needed} were planned.")
+        # A sensitivity rests on the samples with the finding alone, a specificity on the others.
+        counted = {
+            "samples": (n, size.samples),
+            "samples with the finding": (positives, with_finding),
+            "samples without the finding": (n - positives, size.samples - with_finding),
+        }
+        skipped = {"sensitivity": "samples without the finding", "specificity": "samples with the finding"}
+        counted.pop(skipped.get(metrics[size.endpoint], ""), None)
+        said += [
+            f"{size.endpoint}: {found} {kind} where {needed} were planned."
+            for kind, (found, needed) in counted.items()
+            if found < needed
+        ]
         if per_patient > size.samples_per_patient + 0.05:
             said.append(
                 f"{size.endpoint}: {per_patient:.2f} samples per patient where {size.samples_per_patient:.2f} were "

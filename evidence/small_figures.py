@@ -23,7 +23,9 @@ def flow_figure(version: DatasetVersion) -> str:
     parts.append(first[0])
     y = first[1]
     for reason, count in version.excluded.items():
-        side, below = _box([f"left out: {thousands(count)}", reason.replace("_", " ")], at=(WIDTH - BOX_WIDTH / 2 - 6, y + 12))
+        side, below = _box(
+            [f"left out: {thousands(count)}", reason.replace("_", " ")], at=(WIDTH - BOX_WIDTH / 2 - 6, y + 12)
+        )
         middle = (y + 12 + below) / 2
         parts += [side, _arrow([(MIDDLE, middle), (WIDTH - BOX_WIDTH - 6, middle)])]
         y = below
@@ -98,7 +100,7 @@ def _box(lines: Sequence[str], *, at: tuple[float, float]) -> tuple[str, float]:
     height = LINE * len(wrapped) + 14
     words = "".join(
         f'<text x="{x:.1f}" y="{top + 19 + LINE * row:.1f}" text-anchor="middle" fill="{INK if bold else MUTED}"'
-        f'{" font-weight=" + chr(34) + "600" + chr(34) if bold else ""}>{escape(piece)}</text>'
+        f"{' font-weight=' + chr(34) + '600' + chr(34) if bold else ''}>{escape(piece)}</text>"
         for row, (piece, bold) in enumerate(wrapped)
     )
     frame = (

@@ -44,8 +44,13 @@ def number(value: float) -> str:
 
 
 def interval(value: MetricValue) -> str:
+    """Both ends of the interval of a value, as ``ends``."""
+    return ends(value.interval)
+
+
+def ends(limits: tuple[float, float]) -> str:
     """``0.931–0.968``, or with words where an end is negative."""
-    low, high = value.interval
+    low, high = limits
     joint = " to " if low < 0 else "–"
     return f"{number(low)}{joint}{number(high)}"
 
@@ -76,10 +81,15 @@ def metric_name(name: str) -> str:
 
 
 def endpoint_name(name: str) -> str:
-    """``AUROC not inferior to champion`` for ``auroc_not_inferior_to_champion``."""
+    """``AUROC not inferior to champion`` for ``auroc_not_inferior_to_champion``; a bound is named in its own column."""
     for metric in sorted(NAMES, key=len, reverse=True):
         if name.startswith(f"{metric}_"):
-            return f"{NAMES[metric]} {name[len(metric) + 1 :].replace('_', ' ')}"
+            rest = name[len(metric) + 1 :]
+            return (
+                NAMES[metric]
+                if rest in ("at_least", "at_most", "within")
+                else f"{NAMES[metric]} {rest.replace('_', ' ')}"
+            )
     return metric_name(name)
 
 
@@ -88,8 +98,8 @@ def planned_bound(endpoint: Endpoint) -> str:
     name = metric_name(endpoint.metric)
     if isinstance(endpoint, Bound):
         if endpoint.at_least is not None:
-            return f"lower limit of {name} ≥ {number(endpoint.at_least)}"
-        return f"upper limit of {name} ≤ {number(endpoint.at_most or 0.0)}"
+            return f"lower end of {name} ≥ {number(endpoint.at_least)}"
+        return f"upper end of {name} ≤ {number(endpoint.at_most or 0.0)}"
     if isinstance(endpoint, CalibrationBound):
         return f"interval of {name} within {number(endpoint.low)} to {number(endpoint.high)}"
     if isinstance(endpoint, NonInferiority):
@@ -100,7 +110,7 @@ def planned_bound(endpoint: Endpoint) -> str:
 def planned_floor(floor: SubgroupFloor) -> str:
     """What a floor of the plan demands of each stratum."""
     return (
-        f"lower limit of {metric_name(floor.metric)} ≥ {number(floor.at_least)} in each stratum by {floor.group} "
+        f"lower end of {metric_name(floor.metric)} ≥ {number(floor.at_least)} in each stratum by {floor.group} "
         f"with at least {floor.min_n} films"
     )
 

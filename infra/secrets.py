@@ -51,19 +51,25 @@ class Secrets:
     def _once(self, name: str, fresh: str) -> str:
         path = self._path(name)
         if not path.exists():
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._create(path, fresh)
+            with contextlib.suppress(FileExistsError):
+                write_once(path, fresh + "\n")
         return path.read_text(encoding="ascii")
 
-    def _create(self, path: Path, fresh: str) -> None:
-        # A link either makes the whole file or finds one made by another process: nobody reads a half-written secret.
-        descriptor, name = tempfile.mkstemp(dir=self._folder)  # 0600
-        try:
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(fresh + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            with contextlib.suppress(FileExistsError):
-                path.hardlink_to(name)
-        finally:
-            Path(name).unlink()
+
+def write_once(path: Path, text: str) -> None:
+    """A new file that only its owner can read, whole or not there at all; its folder is made.
+
+    Raises:
+        FileExistsError: it is there already, and stays as it is.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # A link either makes the whole file or finds one made by another process: nobody reads a half-written secret.
+    descriptor, name = tempfile.mkstemp(dir=path.parent)  # 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(name)
+    finally:
+        Path(name).unlink()

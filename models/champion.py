@@ -32,14 +32,6 @@ class Champion:
     model: bytes
 
 
-@dataclass(frozen=True)
-class Rival:
-    """Another model's scores of the same samples, and the threshold at which it calls the finding present."""
-
-    scored: ScoredSet
-    threshold: float
-
-
 def read_champion(folder: Path, *, task: str) -> Champion | None:
     """The champion laid out in the folder; ``None`` where ``none.json`` says that there is none.
 

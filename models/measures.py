@@ -11,10 +11,11 @@ from domain.errors import NotEstimable, OneClassOnly, TooFewSamples
 from domain.model_version import ModelManifest
 from evidence.adaptation import adaptation
 from evidence.plan import Against
+from evidence.planned_limits import Rival
 from evidence.record import Adaptation, Comparison, MapFaithfulness, RobustnessResult
 from evidence.report import LEVEL, compare_with
 from evidence.scored_set import ScoredSet
-from models.champion import Rival, read_champion, score_champion
+from models.champion import read_champion, score_champion
 from models.checkpoints import TrainedModel
 from models.faithfulness import faithfulness
 from models.inference import Scorer

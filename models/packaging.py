@@ -33,6 +33,7 @@ CODE = (
     "infra/__init__.py", "infra/lifetime.py", "serving/__init__.py", "serving/services/__init__.py",
     "serving/services/image_classifier.py", "serving/services/wire.py",
 )  # fmt: skip
+SERVING_ENGINE: Engine = "onnxruntime"  # what a version is packaged for unless asked otherwise
 _PACKAGES = ("bentoml", "numpy", "pillow", "pydantic", "starlette")
 _CANDIDATES, _CARRIED, _SIDE_PX = 24, 3, 200
 _TOLERANCE = 1e-3  # another processor rounds differently, in the seventh digit
@@ -54,7 +55,7 @@ class PackagedBento:
 
 def build_bento(  # noqa: PLR0913 - every input of the step, by keyword
     task: Task, *, variant: str, version: int, approver: str, checkpoints: Path, reports: Path, code_root: Path,
-    bento_home: Path, engine: Engine = "onnxruntime",
+    bento_home: Path, engine: Engine = SERVING_ENGINE,
 ) -> PackagedBento:  # fmt: skip
     """The Bento of one registered model version, below ``bento_home``; the same version is built once.
 

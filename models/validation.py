@@ -5,53 +5,72 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from domain.dataset import DatasetVersion, SourceCard
 from domain.errors import DataProblem
+from evidence.planned_limits import Rival
 from evidence.record import Explanation, Provenance, ReportedModel, ValidationReport
 from evidence.report import build_report, write_report
 from evidence.results import metric
+from evidence.sbom import installed, sbom_bytes
 from evidence.scored_set import NOT_STATED, ScoredSet, age_band
 from models import checkpoints as kept
 from models import explanation, loaders
-from models.champion import Rival
 from models.checkpoints import TrainedModel
 from models.explanation import Opacity
-from models.measures import Measured, measure, scored_champion
+from models.measures import measure, scored_champion
+from models.planned import Fixed, Planned, additions_of, completed, environment
 from models.scoring import Scored, failure_pictures, score_cohorts, write_predictions
 from models.task import Task
 from models.tracking import Tracking
 
 logger = logging.getLogger(__name__)
-Flaws = Mapping[str, Sequence[str]]
+SBOM_FILE = "sbom.cdx.json"
 
 
-def validate_task(  # noqa: PLR0913 - every input of the stage, by keyword
-    task: Task, *, prepared: Path, external: Sequence[Path], checkpoints: Path, reports: Path, predictions: Path,
-    tracking: Tracking, known_flaws: Flaws | None = None, champion: Path | None = None,
-) -> tuple[ValidationReport, ...]:  # fmt: skip
-    """Score each trained variant on tuning, test and external data; write its report and its table of predictions.
+@dataclass(frozen=True)
+class Folders:
+    """Where a validation reads and writes: prepared sources, and the task's own folders."""
 
-    ``checkpoints``, ``reports`` and ``predictions`` are the task's folders; ``known_flaws``: of each source;
-    ``champion``: the folder that ``models.champion.lay_out`` wrote, left out where no comparison is wanted.
+    prepared: Path
+    external: Sequence[Path]
+    champion: Path  # as ``models.champion.lay_out`` wrote it
+    checkpoints: Path
+    reports: Path
+    predictions: Path
+
+
+def validate_task(
+    task: Task, *, planned: Planned, folders: Folders, tracking: Tracking, cards: Mapping[str, SourceCard]
+) -> tuple[ValidationReport, ...]:
+    """Open the test set for each trained variant, score it on tuning, test and external data, and write its report and
+    its table of predictions. ``cards``: of each source.
 
     Raises:
         DataProblem: nothing was trained, it was trained on another dataset version, or the champion's folder is empty.
         DigestMismatch: a model is not the one its record names.
+        PlanNotRegistered: the plan is not registered: nothing is scored.
     """
-    version = loaders.dataset_version(prepared)
-    variants = [TrainedModel.load(checkpoints / name) for name in kept.variants(checkpoints)]
-    if not variants or any(trained.dataset_version.digest != version.digest for trained in variants):
-        raise DataProblem(f"No model was trained on {version.name}.", next_step="Train the task first.")
-    serving = scored_champion(champion, task=task.name, prepared=prepared)
-    scored = score_cohorts(variants, checkpoints=checkpoints, prepared=prepared, external=external)
+    variants = _variants(folders)
+    planned = planned.opened(variants, [loaders.dataset_version(folder) for folder in folders.external])
+    packages = installed()
+    folders.reports.mkdir(parents=True, exist_ok=True)
+    (folders.reports / SBOM_FILE).write_bytes(sbom_bytes(packages))
+    champion = scored_champion(folders.champion, task=task.name, prepared=folders.prepared)
+    scored = score_cohorts(
+        variants, checkpoints=folders.checkpoints, prepared=folders.prepared, external=folders.external
+    )
     baseline = next((trained for trained in variants if trained.kind == "baseline"), None)
-    opacities, validated = explanation.known_opacities(prepared), []
+    fixed = Fixed.of(folders.prepared, folders.external, cards=cards, environment=environment(packages))
+    validated = []
     for trained in variants:
-        tune, test, *outside = (_scored_set(part, trained, known_flaws or {}) for part in scored[trained.variant])
+        tune, test, *outside = (_scored_set(part, trained, cards) for part in scored[trained.variant])
         of_test, rival = scored[trained.variant][1], _rival(baseline, trained, scored)
-        model = (checkpoints / trained.variant / kept.MODEL_FILE).read_bytes()
-        measured = measure(trained, model=model, part=of_test, test=test, baseline=rival, champion=serving)
+        model = (folders.checkpoints / trained.variant / kept.MODEL_FILE).read_bytes()
+        measured = measure(trained, model=model, part=of_test, test=test, baseline=rival, champion=champion)
+        opacities = explanation.known_opacities(folders.prepared)
         report = build_report(
             _described(task, trained),
             provenance=_provenance(trained),
@@ -59,17 +78,25 @@ def validate_task(  # noqa: PLR0913 - every input of the stage, by keyword
             test=test,
             external=outside,
             baseline=rival.scored if rival is not None else None,
-            criteria=task.accept,
             explanation=_explained(of_test, test, opacities) if trained.explains else None,
+            additions=additions_of(task, trained, test=test, planned=planned, measured=measured, fixed=fixed),
         )
-        report = _with(report, measured)
-        folder = reports / trained.variant
+        report = completed(report, measured)
+        folder = folders.reports / trained.variant
         pictures = failure_pictures([failure.sample_id for failure in report.failures], of_test)
         write_report(report, gallery=pictures, folder=folder)
-        write_predictions(scored[trained.variant], trained, predictions / f"{trained.variant}.parquet")
+        write_predictions(scored[trained.variant], trained, folders.predictions / f"{trained.variant}.parquet")
         _log(report, trained.run_id, folder, tracking)
         validated.append(report)
     return tuple(validated)
+
+
+def _variants(folders: Folders) -> list[TrainedModel]:
+    version: DatasetVersion = loaders.dataset_version(folders.prepared)
+    variants = [TrainedModel.load(folders.checkpoints / name) for name in kept.variants(folders.checkpoints)]
+    if not variants or any(trained.dataset_version.digest != version.digest for trained in variants):
+        raise DataProblem(f"No model was trained on {version.name}.", next_step="Train the task first.")
+    return variants
 
 
 def _rival(
@@ -81,13 +108,7 @@ def _rival(
     return Rival(_scored_set(scored[baseline.variant][1], baseline, {}), baseline.operating_point.threshold)
 
 
-def _with(report: ValidationReport, measured: Measured) -> ValidationReport:
-    """The report with what was measured beside its results."""
-    added = {name: getattr(measured, name) for name in ("robustness", "faithfulness", "champion", "adaptation")}
-    return report.model_copy(update={**added, "warnings": (*report.warnings, *measured.not_measured)})
-
-
-def _scored_set(part: Scored, trained: TrainedModel, known_flaws: Flaws) -> ScoredSet:
+def _scored_set(part: Scored, trained: TrainedModel, cards: Mapping[str, SourceCard]) -> ScoredSet:
     samples = part.cohort.samples
     return ScoredSet(
         dataset_version=part.cohort.dataset_version,
@@ -104,7 +125,7 @@ def _scored_set(part: Scored, trained: TrainedModel, known_flaws: Flaws) -> Scor
             "sex": tuple(sample.sex or NOT_STATED for sample in samples),
             "age": tuple(age_band(sample.age_years) for sample in samples),
         },
-        known_flaws=tuple(known_flaws.get(part.cohort.dataset_version.source, ())),
+        known_flaws=cards[source].known_flaws if (source := part.cohort.dataset_version.source) in cards else (),
     )
 
 

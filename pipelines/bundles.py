@@ -4,16 +4,16 @@ from datetime import date
 from pathlib import Path
 
 from evidence.pdf import pdf_bytes
-from infra.keys import SignerKeys
 
 from domain.electronic_signature import ElectronicSignature
 from domain.errors import NotFound
 from domain.identifiers import sha256_of
 from domain.model_version import ModelManifest
-from evidence import attestation, bundle
-from evidence.canonical import canonical_json
+from evidence import bundle
 from evidence.page import render
 from evidence.record import ValidationReport
+from evidence.signatures import signatures_bytes
+from infra.keys import platform_key
 from pipelines import kept_evidence
 from pipelines.wiring import Offline
 
@@ -64,14 +64,11 @@ def bundle_of(task: str, version: int, *, root: Offline) -> bytes:
     kept = kept_evidence.read_kept(task, version, root=root)
     manifest = ModelManifest.model_validate_json(kept["manifest.json"])
     signatures = signatures_of(kept[kept_evidence.REPORT], root)
-    key = SignerKeys(root.settings.secrets).platform_key()
+    key = platform_key(root.settings.secrets)
     files = {name: data for name, data in kept.items() if name not in _NOT_BUNDLED}
     files |= pages(kept[kept_evidence.REPORT], kept[kept_evidence.GALLERY], signatures)
-    files["signatures.json"] = canonical_json([one.model_dump(mode="json") for one in signatures])
-    files["platform.pub.pem"] = key.public_pem
-    files["README.txt"] = bundle.README
-    files[bundle.ATTESTATION] = attestation.attest(files, manifest, sign=key.sign, keyid=key.keyid)
-    return bundle.pack(files)
+    files["signatures.json"] = signatures_bytes(signatures)
+    return bundle.seal(files, manifest=manifest, sign=key.sign, public_key=key.public_pem)
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -120,23 +120,25 @@ def verify(
             raise NotFound(f"{path} is not a file.", next_step="Give the path of a bundle and of a key.")
     verdict = check(file.read_bytes(), public_key=key.read_bytes() if key else None)
     for one in verdict.checks:
-        typer.echo(f"{one.status:9} {one.name}{': ' + one.reason if one.reason else ''}")
-    if not verdict.good:
-        bad = [one.name for one in verdict.checks if one.status == "failed"]
+        typer.echo(f"{one.status.replace('_', ' '):11} {one.file}: {one.reason}")
+    if not verdict.ok:
+        bad = dict.fromkeys(one.file for one in verdict.failed)
         raise IntegrityViolation(
             f"{file} does not verify: {', '.join(bad)}.", next_step="Ask for it again at its origin."
         )
+    for given in verdict.signatures:
+        who = f"{given.signer.printed_name} ({given.signer.role})"
+        typer.echo(f"signed: {who}, {given.meaning}, {given.signed_at:%Y-%m-%d %H:%M:%S} UTC")
     typer.echo("Everything agrees." if key else "Everything agrees with itself; give --key to know who made it.")
 
 
 def key(out: Annotated[Path | None, typer.Option(help="Write it to this file; unset: print it.")] = None) -> None:
     """The public key that verifies this installation's bundles; hand it out by another way than the bundles."""
-    from infra.keys import SignerKeys
-
+    from infra.keys import platform_key
     from pipelines.bundles import write_whole
     from pipelines.wiring import offline
 
-    pem = SignerKeys(offline().settings.secrets).platform_key().public_pem
+    pem = platform_key(offline().settings.secrets).public_pem
     if out is None:
         typer.echo(pem.decode(), nl=False)
     else:

@@ -12,10 +12,9 @@ _TASK = "chest_xray_pneumonia"
 @app.command()
 def scaffold(task: TaskName = _TASK) -> None:
     """Write plan.yaml and pccp.yaml of a task from its file, where there are none yet; amend and commit them."""
-    from models.plan_documents import scaffold as write
-
+    from models.plans import PLANS
+    from models.plans.scaffold import scaffold as write
     from models.tasks import get_task
-    from pipelines.plans import PLANS
     from pipelines.wiring import PROJECT
 
     written = write(get_task(task), PROJECT / PLANS)
@@ -43,10 +42,11 @@ def register(
 def show(task: TaskName = _TASK) -> None:
     """The plan as it stands in the project, and whether these bytes are registered."""
     from domain.identifiers import sha256_of
+    from models.plans import PLAN_FILE
     from pipelines import plans
     from pipelines.wiring import offline
 
-    content = plans.document(task, plans.PLAN_FILE)
+    content = plans.document(task, PLAN_FILE)
     plan = plans.plan_of(task)
     root = offline()
     with root.database.unit_of_work(root.tenant, read_only=True) as work:

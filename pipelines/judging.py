@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from evidence.pccp import read_pccp
-from models.champion import read_champion
-
 from domain.audit import AuditAction, AuditEvent
 from domain.change_control import GateDecision
 from domain.errors import ForbiddenByLevel, Refused
 from domain.identifiers import sha256_of
 from evidence import gate
+from evidence.change import CandidateFacts
+from evidence.pccp import read_pccp
 from evidence.plan import read_plan
+from models.champion import read_champion
+from models.packaging import SERVING_ENGINE
+from models.plans import PCCP_FILE, PLAN_FILE
 from pipelines import plans, signing
 from pipelines.results import read_trained
 from pipelines.wiring import Offline
@@ -46,8 +48,8 @@ def judge(candidate: Candidate, *, by: str, why: str, before: TrafficPolicy | No
         SignatureInvalid: a recorded signature does not belong to the report.
     """
     task = candidate.trained.task
-    plan_bytes = plans.document(task, plans.PLAN_FILE, folder=root.copy)
-    pccp_bytes = plans.document(task, plans.PCCP_FILE, folder=root.copy)
+    plan_bytes = plans.document(task, PLAN_FILE, folder=root.copy)
+    pccp_bytes = plans.document(task, PCCP_FILE, folder=root.copy)
     champion = _champion(candidate, before, root)
     with root.database.unit_of_work(root.tenant) as work:
         work.plans.get(task, sha256_of(plan_bytes))
@@ -58,7 +60,10 @@ def judge(candidate: Candidate, *, by: str, why: str, before: TrafficPolicy | No
         decision = gate.decide(
             gate.Candidate(
                 model_version=candidate.model_version, report=candidate.report, report_sha256=candidate.report_sha256,
-                facts=CandidateFacts.of(candidate.report, preprocessing=candidate.trained.preprocessing, engine=ENGINE),
+                facts=CandidateFacts.of(
+                    candidate.report, preprocessing=candidate.trained.preprocessing, engine=SERVING_ENGINE,
+                    explains=candidate.trained.explains,
+                ),
             ),
             documents=gate.Documents(
                 plan=read_plan(plan_bytes, task=task)[0], plan_sha256=digests[1],

@@ -9,20 +9,21 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from domain.canonical import readable_json
 from domain.change_control import GateDecision
 from domain.errors import NotFound, UnknownRun
 from domain.identifiers import Sha256
 from domain.model_version import ModelManifest
 from evidence import lineage
-from evidence.canonical import canonical_json
 from evidence.record import ValidationReport
 from infra.db.session import UnitOfWork
 from models import checkpoints
+from models.plans import PCCP_FILE, PLAN_FILE
 from pipelines import plans
 from pipelines.wiring import Offline
 
 REPORT, GALLERY, SBOM, WEIGHTS = "report.json", "gallery.json", "sbom.cdx.json", "weights.bin"
-_FROM_COPY = ("requirements.lock", "torch.txt", "params.yaml", "dvc.lock")
+_FROM_COPY = ("requirements.lock", "params.yaml", "dvc.lock")
 
 
 def files_of(
@@ -41,11 +42,11 @@ def files_of(
         REPORT: _read(reports / manifest.variant / REPORT),
         GALLERY: _read(reports / manifest.variant / GALLERY),
         SBOM: _read(reports / SBOM),
-        "plan.yaml": plans.document(task, plans.PLAN_FILE, folder=root.copy),
-        "pccp.yaml": plans.document(task, plans.PCCP_FILE, folder=root.copy),
-        "decision.json": canonical_json(decision.model_dump(mode="json")),
-        "ledger.json": canonical_json([line.model_dump(mode="json") for line in report.ledger]),
-        "dataset.json": canonical_json(manifest.dataset_version.model_dump(mode="json")),
+        "plan.yaml": plans.document(task, PLAN_FILE, folder=root.copy),
+        "pccp.yaml": plans.document(task, PCCP_FILE, folder=root.copy),
+        "decision.json": readable_json(decision.model_dump(mode="json")),
+        "ledger.json": readable_json([line.model_dump(mode="json") for line in report.ledger]),
+        "dataset.json": readable_json(manifest.dataset_version.model_dump(mode="json")),
         "manifest.json": lineage.manifest_bytes(manifest),
         "run.json": run_record(root, manifest.run_id),
         WEIGHTS: b"".join(checkpoints.canonical_bytes(checkpoints.read_weights(_checkpoint(manifest, root)))),
@@ -97,7 +98,7 @@ def run_record(root: Offline, run_id: str) -> bytes:
     """
     if not root.tracking.is_known(run_id):
         raise UnknownRun(f"MLflow knows no run {run_id}.")
-    return canonical_json(root.tracking.client.get_run(run_id).to_dictionary())
+    return readable_json(root.tracking.client.get_run(run_id).to_dictionary())
 
 
 def gallery_of(data: bytes) -> dict[str, bytes]:

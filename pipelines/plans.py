@@ -5,17 +5,13 @@ opened.
 from datetime import UTC, datetime
 from pathlib import Path
 
-from evidence.pccp import ChangeControlPlan, read_pccp
-
 from domain.audit import AuditAction, AuditEvent
 from domain.change_control import RegisteredPlan
-from domain.errors import NotFound
+from evidence.pccp import ChangeControlPlan, read_pccp
 from evidence.plan import ValidationPlan, read_plan
+from models.plans import PCCP_FILE, PLAN_FILE, PLANS, read_file
 from models.tasks import get_task
 from pipelines.wiring import PROJECT, Offline
-
-PLANS = Path("models/plans")
-PLAN_FILE, PCCP_FILE = "plan.yaml", "pccp.yaml"
 
 
 def document(task: str, name: str, *, folder: Path = PROJECT) -> bytes:
@@ -25,13 +21,7 @@ def document(task: str, name: str, *, folder: Path = PROJECT) -> bytes:
         UnknownTask: there is no such task.
         NotFound: the task has no such document.
     """
-    file = folder / PLANS / get_task(task).name / name
-    if not file.is_file():
-        raise NotFound(
-            f"{task} has no {PLANS / task / name}.",
-            next_step=f"`fiducial plan scaffold --task {task}` writes one to amend and commit.",
-        )
-    return file.read_bytes()
+    return read_file(folder / PLANS / get_task(task).name / name)
 
 
 def plan_of(task: str, *, folder: Path = PROJECT) -> ValidationPlan:

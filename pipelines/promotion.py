@@ -13,13 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from evidence.gate import refusal_text
-
 from domain.audit import AuditAction, AuditEvent
 from domain.change_control import GateDecision
 from domain.errors import CriteriaNotMet
 from domain.model_version import ModelManifest
 from domain.traffic import Challenger, TrafficPolicy
+from evidence.gate import refusal_text
 from infra.db.session import UnitOfWork
 from models import registry
 from models.packaging import PackagedBento, build_bento

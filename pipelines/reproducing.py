@@ -132,7 +132,7 @@ def _pull(clone: Path, manifest: ModelManifest, *, remote: Path | None, root: Of
 
 def _validate(clone: Path, manifest: ModelManifest, environment: Mapping[str, str]) -> None:
     champion.lay_out(clone / STORE / "champion" / manifest.task, None, None)  # its figures are not what is compared
-    opening.announce(clone, by="reproduction", purpose="reproduction")
+    opening.announce(clone, by="reproduction")  # in a ledger of its own, which ends with the folder
     command = [
         sys.executable,
         "-m",

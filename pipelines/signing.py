@@ -3,14 +3,13 @@
 from datetime import UTC, datetime
 from typing import Literal
 
-from infra.keys import SignerKeys
-
 from domain.audit import AuditAction, AuditEvent
 from domain.electronic_signature import ElectronicSignature, SignatureMeaning, Signer, SignerRole
 from domain.errors import Conflict, NotFound, SignatureInvalid, SignatureRefused
 from domain.identifiers import Sha256, sha256_of
 from evidence import signatures
 from infra.db.session import UnitOfWork
+from infra.keys import SignerKeys
 from models.tasks import get_task
 from pipelines import plans
 from pipelines.results import read_reports
@@ -30,7 +29,7 @@ def add_signer(name: str, *, printed_name: str, role: SignerRole, passphrase: st
             raise Conflict(
                 f"There is a signer {name} already.", next_step="Choose another name: a key is never replaced."
             )
-        public_key = SignerKeys(root.settings.secrets).create(name, passphrase)
+        public_key = SignerKeys(root.settings.secrets / "signers").create(name, passphrase)
         signer = Signer(name=name, printed_name=printed_name, role=role, public_key=public_key, registered_at=now)
         work.signers.add(signer)
         _audit(work, AuditAction.SIGNER_REGISTERED, agent=name, entity=name, at=now)
@@ -75,7 +74,7 @@ def report_file(task: str, variant: str, *, root: Offline) -> bytes:
 def _signed(
     task: str, variant: str, data: bytes, *, name: str, passphrase: str, meaning: SignatureMeaning, root: Offline
 ) -> ElectronicSignature:  # fmt: skip
-    unlocked = SignerKeys(root.settings.secrets).unlock(name, passphrase)
+    unlocked = SignerKeys(root.settings.secrets / "signers").unlock(name, passphrase)
     with root.database.unit_of_work(root.tenant) as work:
         signer = work.signers.get(name)
         allowed = {(one.meaning, one.role) for one in plans.change_control_of(task, folder=root.copy).signatures}

@@ -9,6 +9,7 @@ from data import leakage, obtain, prepare
 from data.sources import get_source
 from domain.errors import FiducialError
 from evidence.plan import read_plan
+from models.plans import PLAN_FILE
 from pipelines import opening, plans, working_copy
 from pipelines.choice import require_trainable
 from pipelines.wiring import STORE, offline
@@ -69,10 +70,11 @@ def _train(chosen: argparse.Namespace) -> None:
 
 
 def _validate(chosen: argparse.Namespace) -> None:
+    from models.planned import Planned
     from models.tasks import get_task
     from models.validation import Folders, validate_task
 
-    plan, sha256 = read_plan(plans.document(chosen.task, plans.PLAN_FILE, folder=Path.cwd()), task=chosen.task)
+    plan, sha256 = read_plan(plans.document(chosen.task, PLAN_FILE, folder=Path.cwd()), task=chosen.task)
     open_test_set = opening.door(chosen.task, sha256, root=offline(), folder=Path.cwd())
     prepared = STORE / "prepared" / chosen.source
     external = [STORE / "prepared" / source for source in chosen.external]
@@ -80,9 +82,7 @@ def _validate(chosen: argparse.Namespace) -> None:
     logging.getLogger("data").info("no leakage among %s films", f"{compared:,}")
     validate_task(
         get_task(chosen.task),
-        plan=plan,
-        registered=open_test_set.plan,
-        open_test_set=open_test_set,
+        planned=Planned(plan=plan, registered=open_test_set.plan, open_test_set=open_test_set),
         folders=Folders(
             prepared=prepared,
             external=external,

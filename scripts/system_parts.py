@@ -1,4 +1,4 @@
-"""The programs that tests need beside Python: install what is missing (Debian, as root), else end with one list.
+"""Programs and libraries that tests need beside Python: install what is missing (Debian, as root), else list it all.
 
 Standard library only. ``make test`` runs it first, so that no test has to skip.
 """
@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,12 +28,26 @@ class Part:
         return shutil.which(self.program) is not None or any(Path("/").glob(self.elsewhere or "nowhere"))
 
 
+@dataclass(frozen=True)
+class Library(Part):
+    """One shared library, by the name a linker takes."""
+
+    def present(self) -> bool:
+        """True when it can be loaded."""
+        return find_library(self.program) is not None
+
+
 PARTS = (
     Part("postgres", "postgresql", "the facade on a real PostgreSQL", "usr/lib/postgresql/*/bin/postgres"),
     Part("dcmcjpeg", "dcmtk", "DICOM files written by a second implementation"),
     Part("chromium", "chromium fonts-liberation", "the upload page in a real browser"),
     Part("prometheus", "prometheus", "alert rules and dashboard queries on a real Prometheus"),
     Part("promtool", "prometheus", "tests of the alert rules"),
+    Library("pango-1.0", "libpango-1.0-0 fonts-dejavu-core fonts-liberation", "validation reports as PDF"),
+    Library("pangoft2-1.0", "libpangoft2-1.0-0", "validation reports as PDF"),
+    Library("harfbuzz-subset", "libharfbuzz-subset0", "validation reports as PDF"),
+    Part("openssl", "openssl", "an evidence bundle checked by hand, as its README.txt says"),
+    Part("unzip", "unzip", "an evidence bundle opened without us"),
 )
 
 
@@ -73,7 +88,7 @@ def main() -> None:
     if lacking:
         needs = "".join(f"\n  {part.program}: {part.purpose} (Debian: {part.packages})" for part in lacking)
         sys.exit(
-            f"fiducial: tests need programs that are not on this machine:{needs}\n"
+            f"fiducial: tests need programs or libraries that are not on this machine:{needs}\n"
             f"On Debian or Ubuntu: sudo apt-get install {' '.join(packages)}\n"
             "Elsewhere install them by your system's packages, on the PATH. `make test-unit` needs none of them."
         )

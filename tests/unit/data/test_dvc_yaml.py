@@ -16,7 +16,7 @@ ENTRY = {
     "obtain": ("data/obtain.py",),
     "prepare": ("data/prepare.py",),
     "train": ("models/training.py", "models/tasks/chest_xray_pneumonia.py"),
-    "validate": ("models/validation.py",),
+    "validate": ("data/leakage.py", "models/validation.py"),
 }
 RECORDS_ONLY = {"models/tracking.py"}
 # Types without behaviour of their own; a change that matters shows in the code that uses them.

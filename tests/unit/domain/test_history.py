@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from domain.canonical import readable_json
 from domain.change_control import GateDecision
 from domain.codes import PNEUMONIA
 from domain.dataset import DatasetVersion
@@ -16,7 +17,6 @@ from domain.intended_use import IntendedUse
 from domain.model_version import ModelManifest, OperatingPoint
 from domain.preprocessing import Preprocessing
 from domain.traffic import Challenger, Role, TrafficPolicy
-from evidence.canonical import canonical_json
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -131,7 +131,7 @@ def test_the_decision_told_is_the_last_before_the_policy_by_the_digest_of_its_fi
     told = record.versions[0].decision
     assert told is not None
     assert (told.verdict, told.decided_at) == ("promote", NOON - timedelta(days=1))
-    assert told.sha256 == sha256_of(canonical_json(decisions[1].model_dump(mode="json")))
+    assert told.sha256 == sha256_of(readable_json(decisions[1].model_dump(mode="json")))
 
 
 def test_a_policy_whose_version_is_not_on_record_is_no_history_to_trust() -> None:

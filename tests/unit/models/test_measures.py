@@ -11,8 +11,8 @@ from domain.dataset import Split
 from domain.identifiers import Sha256
 from domain.model_version import ModelManifest, OperatingPoint
 from domain.preprocessing import Preprocessing
+from evidence.planned_limits import Rival
 from evidence.scored_set import ScoredSet
-from models.champion import Rival
 from models.checkpoints import TrainedModel
 from models.inference import Scorer
 from models.loaders import Cohort

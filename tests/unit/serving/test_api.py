@@ -196,7 +196,7 @@ PROTECTED = [
     ("POST", "/api/v1/studies"), ("GET", "/api/v1/studies/st_1"), ("GET", "/api/v1/predictions/pr_1"),
     ("GET", "/api/v1/predictions/pr_1/heatmap"), ("GET", "/api/v1/predictions/pr_1/film"),
     ("GET", "/api/v1/predictions/pr_1/trace"), ("GET", "/api/v1/worklist"), ("GET", "/api/v1/me"),
-    ("GET", "/api/v1/studies/st_1/history"), ("GET", "/api/v1/tasks/chest/history"),
+    ("GET", "/api/v1/studies/st_1/history"), ("GET", "/api/v1/tasks/ta_1/history"),
 ]  # fmt: skip
 OPEN = {"/api/v1/about", "/api/v1/token", "/healthz", "/readyz", "/metrics"}
 
@@ -211,7 +211,7 @@ def test_nobody_gets_in_without_the_right_password(auth: tuple[str, str] | None,
 
 def test_every_address_is_either_protected_or_open_on_purpose(client: Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
-    protected = {re.sub(r"(st|pr)_1|chest", "{}", path) for _, path in PROTECTED}
+    protected = {re.sub(r"(st|pr|ta)_1", "{}", path) for _, path in PROTECTED}
     assert {re.sub(r"{\w+}", "{}", path) for path in paths} == protected | OPEN
 
 

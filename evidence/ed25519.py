@@ -1,0 +1,43 @@
+"""The one door to Ed25519 (RFC 8032) for evidence: public keys read, named and used; private keys never come here."""
+
+import hashlib
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+
+from domain.errors import SignatureInvalid
+
+
+def public_key_of(pem: bytes) -> bytes:
+    """The 32 raw bytes of a public key in PEM.
+
+    Raises:
+        SignatureInvalid: not PEM, or not the key of an Ed25519 pair.
+    """
+    try:
+        key = load_pem_public_key(pem)
+    except ValueError:
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        raise SignatureInvalid("The public key is not an Ed25519 key in PEM.", next_step="Give the platform's own.")
+    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def key_id(raw: bytes) -> str:
+    """How a public key is named: the SHA-256 of its SubjectPublicKeyInfo (``openssl pkey -pubin -outform DER``).
+
+    Raises:
+        ValueError: not 32 bytes.
+    """
+    key = Ed25519PublicKey.from_public_bytes(raw)
+    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
+
+def is_signed_by(raw: bytes, *, signature: bytes, data: bytes) -> bool:
+    """True when the holder of that key's private half signed these bytes."""
+    try:
+        Ed25519PublicKey.from_public_bytes(raw).verify(signature, data)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
