@@ -258,7 +258,6 @@ def _served(change: Change, evidence: Evidence) -> list[ServedVersion]:
 
 def _summary(decision: GateDecision) -> DecisionSummary:
     same = decision.model_dump(include=set(DecisionSummary.model_fields))
-    # The form of evidence/canonical.py, which the domain cannot see; a test holds the two together.
     return DecisionSummary(**same, sha256=sha256_of(readable_json(decision.model_dump(mode="json"))))
 
 

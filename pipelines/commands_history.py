@@ -5,12 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
     from pydantic import BaseModel
     from rich.table import Table
 
-    from domain.history import StudyHistory, TaskHistory
+    from domain.history import Answer, ServingRecord, StudyHistory, TaskHistory
 
 _TASK = "chest_xray_pneumonia"
+_DIGITS = 8  # of a digest on the terminal
 
 
 def history(
@@ -68,7 +72,7 @@ def reconcile(
     from pipelines.wiring import offline
 
     root = offline()
-    logs.configure(level=root.settings.log_level)
+    logs.configure(level="ERROR")  # the rest is said by the lines below
     found = reconciling.reconcile(root, now=now(), task=task or None)
     for one in found:
         typer.echo(str(one))
@@ -82,70 +86,89 @@ def _print_json(found: "BaseModel") -> None:
 
 
 def _print_records(found: "TaskHistory", *, as_json: bool) -> None:
+    from rich.console import Console
+
     if as_json:
         _print_json(found)
         return
-    if not found.records and found.asked:
+    if not found.records:
         typer.echo(f"No model version of {found.task} served then: its first policy came later.")
         return
-    title = f"Who served {found.task}"
-    if found.asked and found.asked.is_day:
-        title += f" on {found.asked.start:%Y-%m-%d}, from midnight to midnight UTC"
-    elif found.asked:
-        title += f" at {found.asked.start:%Y-%m-%d %H:%M:%S} UTC"
-    table = _table("policy", "from (UTC)", "until (UTC)", "by", "why", "version", "as", "threshold", title=title)
-    _add_columns(table, "weights", "report", "approver", "gate")
+    when = ""
+    if found.asked:
+        start = found.asked.start
+        when = f" on {start:%Y-%m-%d} (midnight to midnight UTC)" if found.asked.is_day else f" at {_time(start)}"
+    typer.echo(f"Who served {found.task}{when}; --json gives every digest whole\n")
     for record in found.records:
-        until = f"{record.until:%Y-%m-%d %H:%M:%S}" if record.until else "in force"
-        decided = (str(record.policy_version), f"{record.since:%Y-%m-%d %H:%M:%S}", until, record.by, record.why)
-        for version in record.versions:
-            part = f"{version.role}, {version.share:.0%}" if version.share else str(version.role)
-            gate = version.decision.verdict if version.decision else "–"
-            table.add_row(
-                *decided, version.model_version + (" DEMO" if version.demo else ""), part, f"{version.threshold:.3f}",
-                version.weights_sha256[:12], version.report_sha256[:12], version.approver, gate,
-            )  # fmt: skip
-            decided = ("", "", "", "", "")
-        table.add_section()
-    _show(table)
+        Console().print(_table_of_record(record))
+
+
+def _table_of_record(record: "ServingRecord") -> "Table":
+    until = f"until {_time(record.until)}" if record.until else "and still in force"
+    table = _table(
+        "version", "as", "threshold", "weights", "report", "approver", "gate",
+        title=f"policy {record.policy_version}, from {_time(record.since)} {until}\n{record.by}: {record.why}",
+    )  # fmt: skip
+    for one in record.versions:
+        _add(
+            table, one.model_version.rpartition("@")[2] + (" DEMO" if one.demo else ""),
+            f"{one.role} {one.share:.0%}" if one.share else str(one.role), f"{one.threshold:.3f}",
+            one.weights_sha256[:_DIGITS], one.report_sha256[:_DIGITS], one.approver,
+            one.decision.verdict if one.decision else "–",
+        )  # fmt: skip
+    return table
 
 
 def _print_answers(found: "StudyHistory", *, as_json: bool) -> None:
+    from rich.console import Console
+
     if as_json:
         _print_json(found)
         return
     if not found.answers:
         typer.echo(f"No model version has answered {found.study_id}.")
-        return
-    title = f"Who answered {found.study_id}"
-    table = _table("prediction", "answered (UTC)", "version", "as", "threshold", "weights", "report", title=title)
-    _add_columns(table, "approver", "policy", "promoted by", "why")
     for answer in found.answers:
-        told = answer.evidence
-        digests = (told.weights_sha256[:12], told.report_sha256[:12], told.approver) if told else ("–", "–", "–")
-        table.add_row(
-            answer.prediction_id, f"{answer.answered_at:%Y-%m-%d %H:%M:%S}",
-            answer.model_version + (" DEMO" if answer.demo else ""),
-            f"{answer.role}{', fell back' if answer.fell_back else ''}", f"{answer.threshold:.3f}", *digests,
-            str(answer.policy_version), answer.promoted_by or "–", answer.why or "no policy: the demo classifier",
-        )  # fmt: skip
-    _show(table)
+        table = _table("", "", title=f"{answer.prediction_id}: {answer.model_version}")
+        for fact in _facts_of_answer(answer):
+            _add(table, *fact)
+        Console().print(table)
+
+
+def _facts_of_answer(answer: "Answer") -> "Iterator[tuple[str, str]]":
+    yield "answered", _time(answer.answered_at)
+    yield "as", f"{answer.role}{', in place of a challenger that was out' if answer.fell_back else ''}"
+    yield "threshold", f"{answer.threshold:.3f}"
+    if answer.demo:
+        yield "DEMO", "says nothing about a patient"
+    told = answer.evidence
+    if told is None:
+        yield "policy", "none: the demo classifier answers until a model version is promoted"
+        return
+    yield from (("weights", told.weights_sha256), ("model", told.model_sha256), ("report", told.report_sha256))
+    yield "approver", told.approver
+    if told.decision:
+        yield "gate", f"{told.decision.verdict}, {_time(told.decision.decided_at)}: {told.decision.why}"
+    since = f", in force since {_time(answer.in_force_since)}" if answer.in_force_since else ""
+    yield "policy", f"{answer.policy_version}{since}"
+    yield "by", answer.promoted_by or ""
+    yield "why", answer.why or ""
 
 
 def _table(*columns: str, title: str) -> "Table":
-    from rich.table import Table
+    from rich import box
+    from rich.table import Column, Table
+    from rich.text import Text
 
-    table = Table(title=title)
-    _add_columns(table, *columns)
-    return table
-
-
-def _add_columns(table: "Table", *columns: str) -> None:
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    # 80 columns hold a line.
+    heads = (Column(column, overflow="fold") for column in columns)
+    return Table(*heads, title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, show_header=any(columns))
 
 
-def _show(table: "Table") -> None:
-    from rich.console import Console
+def _add(table: "Table", *cells: str) -> None:
+    from rich.text import Text
 
-    Console().print(table)
+    table.add_row(*map(Text, cells))  # what a person wrote is no markup
+
+
+def _time(moment: "datetime") -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

@@ -65,7 +65,7 @@ def record(manifest: Callable[..., ModelManifest], tmp_path: Path) -> Callable[.
         for number, champion in enumerate(champions, start=1):
             policy = TrafficPolicy(task="chest", policy_version=number, champion=champion)
             at = START + timedelta(hours=number - 1)
-            work.traffic.change(policy, by=f"Dr {champion}", why=f"reason {number}", at=at)
+            work.traffic.change(policy, by=f"Dr {champion}", why=f"[bold]reason[/bold] {number}", at=at)
 
     return write
 

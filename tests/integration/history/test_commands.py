@@ -19,6 +19,7 @@ from pipelines.wiring import Offline
 
 ROOT = Path(__file__).resolve().parents[3]
 Fiducial = Callable[..., subprocess.CompletedProcess[str]]
+REASON = "[bold]reason[/bold] 2"
 STOPPED = "http://127.0.0.1:9"
 
 
@@ -65,23 +66,24 @@ def served(root: Offline, record: Callable[..., None], study: Study) -> str:
 def test_history_answers_with_mlflow_stopped_as_table_and_as_json(fiducial: Fiducial, served: str) -> None:
     table = fiducial("history", "--task", "chest", "--date", "2026-03-01", mlflow=STOPPED)
     assert table.returncode == 0, table.stderr
-    assert "from midnight to midnight UTC" in table.stdout
-    assert "chest@1" in table.stdout
-    assert "chest@2" in table.stdout
+    assert "on 2026-03-01 (midnight to midnight UTC)" in table.stdout
+    assert "policy 1, from 2026-03-01 12:00:00 UTC until 2026-03-01 13:00:00 UTC" in table.stdout
+    assert "policy 2, from 2026-03-01 13:00:00 UTC and still in force" in table.stdout
+    assert "Dr 2: [bold]reason[/bold] 2" in table.stdout  # what a person wrote, as it was written
 
     moment = fiducial("history", "--task", "chest", "--date", "2026-03-01T13:30:00+01:00", "--json", mlflow=STOPPED)
     (record,) = json.loads(moment.stdout)["records"]
-    assert (record["policy_version"], record["by"], record["why"]) == (1, "Dr 1", "reason 1")
+    assert (record["policy_version"], record["by"], record["why"]) == (1, "Dr 1", "[bold]reason[/bold] 1")
     assert record["versions"][0]["weights_sha256"]
 
 
 def test_history_of_a_study_names_the_version_and_who_promoted_it_and_why(fiducial: Fiducial, served: str) -> None:
     table = fiducial("history", "--study", served, mlflow=STOPPED)
     assert table.returncode == 0, table.stderr
-    for told in ("pr_1", "chest@2", "0.200", "Dr 2", "reason 2", "2026-03-01", "13:30:00"):
+    for told in ("pr_1", "chest@2", "0.200", "Dr 2", REASON, "2026-03-01", "13:30:00"):
         assert told in table.stdout
     (answer,) = json.loads(fiducial("history", "--study", served, "--json", mlflow=STOPPED).stdout)["answers"]
-    assert (answer["model_version"], answer["policy_version"], answer["why"]) == ("chest@2", 2, "reason 2")
+    assert (answer["model_version"], answer["policy_version"], answer["why"]) == ("chest@2", 2, REASON)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,11 @@ def test_rollback_without_mlflow_then_reconcile_with_it(root: Offline, fiducial:
     assert rolled.stdout.startswith("chest@1 is champion again, chest@2 has no part any more\n")
     assert "`fiducial reconcile` will write them" in rolled.stdout
     again = fiducial("history", "--task", "chest", "--json")
-    assert [one["why"] for one in json.loads(again.stdout)["records"]] == ["reason 1", "reason 2", "misses effusions"]
+    assert [one["why"] for one in json.loads(again.stdout)["records"]] == [
+        "[bold]reason[/bold] 1",
+        REASON,
+        "misses effusions",
+    ]
 
     late = fiducial("reconcile")
     assert (late.returncode, "champion still said the policy before" in late.stdout) == (0, True), late.stderr
@@ -139,3 +145,20 @@ def test_a_moved_alias_ends_reconcile_with_code_6_naming_it(root: Offline, fiduc
         ("alias.moved", "error", 3)
     ]
     assert registry.aliases(root.tracking, task="chest")["champion"] == 2
+
+
+def test_the_flow_fails_where_an_alias_was_moved_and_completes_when_it_is_back(
+    root: Offline, fiducial: Fiducial, served: str
+) -> None:
+    registry.set_alias(root.tracking, task="chest", alias="champion", version=3)
+    program = "from pipelines.reconciling_flow import reconcile; print(reconcile.fn('chest'))"
+    environment = os.environ | {"FIDUCIAL_MLFLOW_URI": root.settings.mlflow}
+
+    def run() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", program]
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+
+    moved, back = run(), run()
+    assert moved.returncode == 1
+    assert "AliasMoved: chest: champion said version 3, policy 2 says version 2" in moved.stderr
+    assert (back.returncode, "MLflow's aliases compared with policy 2" in back.stdout) == (0, True), back.stderr

@@ -92,7 +92,7 @@ def test_a_study_tells_who_answered_it_with_the_evidence_and_the_reason(
         (told,) = history.answered(work, pending.study_id)
     assert told.evidence is not None
     assert (told.model_version, told.policy_version, told.threshold) == ("chest@2", 2, 0.25)
-    assert (told.promoted_by, told.why) == ("Dr 2", "reason 2")
+    assert (told.promoted_by, told.why) == ("Dr 2", "[bold]reason[/bold] 2")
     assert told.in_force_since == pending.requested_at + timedelta(hours=1)
     assert (told.evidence.weights_sha256, told.evidence.report_sha256) == (sha256_of(b"w2"), sha256_of(b"r2"))
     assert (told.evidence.approver, told.answered_at) == ("Dr 2", pending.requested_at + timedelta(seconds=1))
