@@ -117,7 +117,7 @@ def put_in_force(task: str, *, approver: str, root: Offline, why: str = "") -> P
         if policy is wanted:
             work.traffic.change(policy, by=approver, why=why or "the gate promoted it", at=datetime.now(UTC))
             _audit(work, policy, approver=approver)
-    _write_aliases(policy, root)
+    registry.follow(root.tracking, policy)
     manifests = tuple(bento.manifest for bento in packaged)
     return Promotion(policy, manifests, tuple(decisions.values()), approver)
 
@@ -125,14 +125,6 @@ def put_in_force(task: str, *, approver: str, root: Offline, why: str = "") -> P
 def _may_serve(candidate: Candidate, decisions: Decisions) -> bool:
     decision = decisions.get(candidate.version)
     return decision is not None and decision.verdict == "promote"
-
-
-def _write_aliases(policy: TrafficPolicy, root: Offline) -> None:
-    registry.set_alias(root.tracking, task=policy.task, alias="champion", version=policy.champion)
-    if not policy.challengers:
-        registry.remove_alias(root.tracking, task=policy.task, alias="challenger")
-    for challenger in policy.challengers:
-        registry.set_alias(root.tracking, task=policy.task, alias="challenger", version=challenger.version)
 
 
 def _unchanged(before: TrafficPolicy | None, wanted: TrafficPolicy) -> TrafficPolicy | None:
