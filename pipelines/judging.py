@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from domain.audit import AuditAction, AuditEvent
 from domain.change_control import GateDecision
 from domain.errors import ForbiddenByLevel, Refused
-from domain.identifiers import sha256_of
 from evidence import gate
 from evidence.change import CandidateFacts
 from evidence.pccp import read_pccp
@@ -48,38 +47,24 @@ def judge(candidate: Candidate, *, by: str, why: str, before: TrafficPolicy | No
         PlanNotRegistered: the plan's bytes are not registered.
         SignatureInvalid: a recorded signature does not belong to the report.
     """
-    task = candidate.trained.task
-    plan_bytes = plans.document(task, PLAN_FILE, folder=root.copy)
-    pccp_bytes = plans.document(task, PCCP_FILE, folder=root.copy)
+    task, documents = candidate.trained.task, _documents(candidate.trained.task, root)
     champion = _champion(candidate, before, root)
     with root.database.unit_of_work(root.tenant) as work:
-        work.plans.get(task, sha256_of(plan_bytes))
-        digests = (candidate.report_sha256, sha256_of(plan_bytes), sha256_of(pccp_bytes))
+        work.plans.get(task, documents.plan_sha256)
+        digests = (candidate.report_sha256, documents.plan_sha256, documents.pccp_sha256)
         for known in reversed(work.decisions.of_version(task, candidate.model_version)):
             if known.verdict == "promote" and (known.report_sha256, known.plan_sha256, known.pccp_sha256) == digests:
                 return known
         decision = gate.decide(
-            gate.Candidate(
-                model_version=candidate.model_version, report=candidate.report, report_sha256=candidate.report_sha256,
-                facts=replace(
-                    CandidateFacts.of(
-                        candidate.report, preprocessing=candidate.trained.preprocessing, engine=SERVING_ENGINE,
-                        explains=candidate.trained.explains,
-                    ),
-                    weights_sha256=candidate.trained.weights_sha256,  # what was trained, not what the report says
-                ),
-            ),
-            documents=gate.Documents(
-                plan=read_plan(plan_bytes, task=task)[0], plan_sha256=digests[1],
-                pccp=read_pccp(pccp_bytes, task=task)[0], pccp_sha256=digests[2],
-            ),
+            _asked(candidate),
+            documents=documents,
             champion=champion,
             signatures=gate.Signatures(
                 valid=signing.valid_over(candidate.report_sha256, work=work),
                 required=not root.settings.limits_of_level.demo_models,
             ),
             decided=gate.Decided(by=by, at=datetime.now(UTC), why=why),
-        )  # fmt: skip
+        )
         work.decisions.add(decision)
         if decision.verdict == "refuse":
             work.audit.append(
@@ -89,6 +74,25 @@ def judge(candidate: Candidate, *, by: str, why: str, before: TrafficPolicy | No
                 )
             )  # fmt: skip
     return decision
+
+
+def _documents(task: str, root: Offline) -> gate.Documents:
+    plan, plan_sha256 = read_plan(plans.document(task, PLAN_FILE, folder=root.copy), task=task)
+    pccp, pccp_sha256 = read_pccp(plans.document(task, PCCP_FILE, folder=root.copy), task=task)
+    return gate.Documents(plan=plan, plan_sha256=plan_sha256, pccp=pccp, pccp_sha256=pccp_sha256)
+
+
+def _asked(candidate: Candidate) -> gate.Candidate:
+    trained = candidate.trained
+    facts = CandidateFacts.of(
+        candidate.report, preprocessing=trained.preprocessing, engine=SERVING_ENGINE, explains=trained.explains
+    )
+    return gate.Candidate(
+        model_version=candidate.model_version,
+        report=candidate.report,
+        report_sha256=candidate.report_sha256,
+        facts=replace(facts, weights_sha256=trained.weights_sha256),  # what was trained, not what the report says
+    )
 
 
 def _champion(candidate: Candidate, before: TrafficPolicy | None, root: Offline) -> ModelManifest | None:
