@@ -22,7 +22,9 @@ from monitoring.record import DriftRecord
 Demo = Any  # the dataclass of conftest.py
 pytestmark = [pytest.mark.slow, pytest.mark.servers, pytest.mark.timeout(1800)]
 TASK = "chest_xray_pneumonia"
-STEPS = ("servers", "data", "training", "validation", "promotion", "serving", "prediction", "trace", "monitoring")
+STEPS = (
+    "servers", "data", "plan", "training", "validation", "promotion", "serving", "prediction", "trace", "monitoring",
+)  # fmt: skip
 MIRROR = os.environ.get("FIDUCIAL_DATA_MIRROR")
 
 
@@ -131,7 +133,8 @@ def test_the_command_verifies_a_trace_and_names_the_link_that_was_altered(demo: 
     whole = demo.fiducial("trace", prediction["prediction_id"])
     assert whole.returncode == 0, whole.stdout + whole.stderr
     manifest = manifests(demo)[int(prediction["model_version"].split("@")[1])]
-    report = demo.home / "workspace/data/store/reports" / TASK / manifest["variant"] / "report.json"
+    digest = manifest["report_sha256"]
+    report = demo.home / "objects" / "default" / digest[:2] / digest  # kept when the version was promoted
     kept = report.read_bytes()
     mode = report.stat().st_mode
     report.chmod(0o644)
@@ -144,6 +147,36 @@ def test_the_command_verifies_a_trace_and_names_the_link_that_was_altered(demo: 
     assert altered.returncode == 6
     assert "report" in altered.stderr
     assert "altered" in altered.stderr
+
+
+def test_the_evidence_of_the_champion_is_one_file_that_proves_itself(demo: Demo, tmp_path: Path) -> None:
+    version = f"{TASK}@{policy(demo)['champion']}"
+    bundle, key = tmp_path / "evidence.zip", tmp_path / "key.pem"
+    for command in (("bundle", version, "--out", str(bundle)), ("key", "--out", str(key))):
+        assert demo.fiducial(*command).returncode == 0
+    good = demo.fiducial("verify", str(bundle), "--key", str(key))
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert "Everything agrees." in good.stdout
+    data = bytearray(bundle.read_bytes())
+    data[data.index(b'"adjusted_alpha"') + 3] ^= 1
+    bundle.write_bytes(data)
+    bad = demo.fiducial("verify", str(bundle), "--key", str(key))
+    assert bad.returncode == 6
+    assert "report.json" in bad.stderr
+
+
+def test_who_serves_on_which_evidence_is_told_by_the_command_and_the_facade(demo: Demo) -> None:
+    told = json.loads(demo.fiducial("history", "--task", TASK, "--json").stdout)
+    assert champion(demo)["report_sha256"] in json.dumps(told)
+    answer = demo.facade.get(f"/api/v1/tasks/{TASK}/history")
+    assert answer.status_code == 200, answer.text
+    assert champion(demo)["weights_sha256"] in answer.text
+
+
+def test_the_ledger_names_every_model_that_met_the_test_set(demo: Demo) -> None:
+    with sqlite3.connect(demo.home / "platform.db") as database:
+        opened = {row[0] for row in database.execute("SELECT DISTINCT model_sha256 FROM test_set_openings").fetchall()}
+    assert {manifest["model_sha256"] for manifest in manifests(demo).values()} <= opened
 
 
 def test_a_patient_always_meets_the_same_version_and_a_fifth_meet_the_challenger(demo: Demo) -> None:
