@@ -21,6 +21,10 @@ from data.quality import THUMBNAIL_PX
 from domain.dataset import Sample, Split
 from domain.errors import LeakageAcrossSplits, QualityCheckFailed
 
+RULE = (
+    "no patient, no image byte for byte, and no nearly equal image (rank of grey levels, docs/adr/0003) may stand in "
+    "the test set or an external set and on another side"
+)
 NAMED_AT_MOST = 10
 _WORKERS = 2
 

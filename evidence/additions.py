@@ -10,6 +10,7 @@ from evidence.record import (
     Checklist,
     Comparison,
     Environment,
+    LeakageCheck,
     MapFaithfulness,
     ReferenceStandard,
     RobustnessResult,
@@ -26,6 +27,7 @@ class Additions:
     reuse: ReuseCost | None = None
     reference_standards: tuple[ReferenceStandard, ...] = ()
     table_one: TableOne | None = None
+    leakage: LeakageCheck | None = None
     endpoints: tuple[EndpointResult, ...] = ()
     floors: tuple[FloorResult, ...] = ()
     champion: Comparison | None = None

@@ -11,6 +11,7 @@ from domain.dataset import DatasetVersion, Split
 from domain.identifiers import Sha256
 from domain.intended_use import IntendedUse
 from domain.model_version import OperatingPoint
+from domain.preprocessing import Preprocessing
 from evidence.judgement import EndpointResult, FloorResult, PlannedValidation, ReuseCost
 from evidence.strict import Record
 
@@ -26,6 +27,7 @@ class ReportedModel(Record):
     intended_use: IntendedUse
     finding: CodedConcept
     operating_point: OperatingPoint
+    preprocessing: Preprocessing | None = None
 
 
 class Provenance(Record):
@@ -192,6 +194,13 @@ class Adaptation(Record):
     note: str
 
 
+class LeakageCheck(Record):
+    """What was compared before the test set was opened; a finding would have stopped the validation."""
+
+    films_compared: int  # training, tuning, test and external
+    rule: str
+
+
 class Environment(Record):
     """What the validation ran on; the list itself is ``sbom.cdx.json`` beside the report."""
 
@@ -239,6 +248,7 @@ class ValidationReport(Record):
     reuse: ReuseCost | None = None
     reference_standards: tuple[ReferenceStandard, ...] = ()
     table_one: TableOne | None = None
+    leakage: LeakageCheck | None = None
     tuning: tuple[MetricValue, ...]  # the operating point on the data it was chosen on
     test: SetResults
     external: tuple[SetResults, ...]

@@ -17,7 +17,7 @@ from evidence.checklists.fill import fill
 from evidence.endpoints import Role, assess, deviations, floors, reuse_cost
 from evidence.judgement import PlannedValidation
 from evidence.plan import Bound, Endpoint, ValidationPlan
-from evidence.record import Environment, ReferenceStandard, TableOne, ValidationReport
+from evidence.record import Environment, LeakageCheck, ReferenceStandard, TableOne, ValidationReport
 from evidence.sbom import Package, sbom_bytes
 from evidence.scored_set import ScoredSet
 from evidence.table_one import table_one
@@ -47,6 +47,7 @@ class Planned:
     plan: ValidationPlan
     registered: RegisteredPlan
     open_test_set: OpenTestSet
+    leakage: LeakageCheck | None = None  # what was compared before
     ledgers: Mapping[str, tuple[TestSetOpening, ...]] = field(default_factory=dict)  # by variant
 
     def opened(self, variants: Sequence[TrainedModel], external: Sequence[DatasetVersion]) -> Planned:
@@ -75,11 +76,13 @@ class Fixed:
     table_one: TableOne
     reference_standards: tuple[ReferenceStandard, ...]
     environment: Environment
+    leakage: LeakageCheck | None
 
     @classmethod
     def of(
-        cls, prepared: Path, external: Sequence[Path], *, cards: Mapping[str, SourceCard], environment: Environment
-    ) -> Fixed:
+        cls, prepared: Path, external: Sequence[Path], *, cards: Mapping[str, SourceCard], environment: Environment,
+        leakage: LeakageCheck | None,
+    ) -> Fixed:  # fmt: skip
         """From the prepared sources and their cards."""
         splits = {split.value: loaders.samples_of(prepared, split) for split in Split}
         outside = {f"external: {folder.name}": loaders.samples_of(folder, None) for folder in external}
@@ -93,6 +96,7 @@ class Fixed:
                 for card in cards.values()
             ),
             environment=environment,
+            leakage=leakage,
         )  # fmt: skip
 
 
@@ -133,6 +137,7 @@ def additions_of(
         reuse=reuse,
         reference_standards=fixed.reference_standards,
         table_one=fixed.table_one,
+        leakage=fixed.leakage,
         endpoints=endpoints,
         floors=floors(plan, test, threshold=threshold, alpha=alpha),
         champion=measured.champion,

@@ -63,7 +63,9 @@ def validate_task(
         variants, checkpoints=folders.checkpoints, prepared=folders.prepared, external=folders.external
     )
     baseline = next((trained for trained in variants if trained.kind == "baseline"), None)
-    fixed = Fixed.of(folders.prepared, folders.external, cards=cards, environment=environment(packages))
+    fixed = Fixed.of(
+        folders.prepared, folders.external, cards=cards, environment=environment(packages), leakage=planned.leakage
+    )
     validated = []
     for trained in variants:
         tune, test, *outside = (_scored_set(part, trained, cards) for part in scored[trained.variant])
@@ -164,6 +166,7 @@ def _described(task: Task, trained: TrainedModel) -> ReportedModel:
         intended_use=task.intended_use,
         finding=task.finding,
         operating_point=trained.operating_point,
+        preprocessing=trained.preprocessing,
     )
 
 

@@ -9,6 +9,7 @@ from data import leakage, obtain, prepare
 from data.sources import get_source
 from domain.errors import FiducialError
 from evidence.plan import read_plan
+from evidence.record import LeakageCheck
 from models.plans import PLAN_FILE
 from pipelines import opening, plans, working_copy
 from pipelines.choice import require_trainable
@@ -82,7 +83,12 @@ def _validate(chosen: argparse.Namespace) -> None:
     logging.getLogger("data").info("no leakage among %s films", f"{compared:,}")
     validate_task(
         get_task(chosen.task),
-        planned=Planned(plan=plan, registered=open_test_set.plan, open_test_set=open_test_set),
+        planned=Planned(
+            plan=plan,
+            registered=open_test_set.plan,
+            open_test_set=open_test_set,
+            leakage=LeakageCheck(films_compared=compared, rule=leakage.RULE),
+        ),
         folders=Folders(
             prepared=prepared,
             external=external,

@@ -52,6 +52,24 @@ def partition_sizes(report: ValidationReport) -> str:
     return f"{sizes} The rule that assigned them stands on the dataset card, not in this report." if sizes else ""
 
 
+def preprocessing(report: ValidationReport) -> str:
+    """How pixels became the model's input."""
+    spec = report.model.preprocessing
+    if spec is None:
+        return ""
+    return (
+        f"Each film is resized to {spec.size_px} × {spec.size_px}, its grey levels between the "
+        f"{spec.lower_percentile:g}th and {spec.upper_percentile:g}th percentile mapped to 0–1, "
+        f"less {spec.mean:g}, divided by {spec.standard_deviation:g}."
+    )
+
+
+def leakage(report: ValidationReport) -> str:
+    """What may not stand on two sides, and over how many films that was checked."""
+    check = report.leakage
+    return "" if check is None else sentence(f"{check.rule}; {check.films_compared:,} films were compared")
+
+
 def exclusions(report: ValidationReport) -> str:
     """Reasons of exclusion in the order applied, with counts."""
     version = report.provenance.dataset_version

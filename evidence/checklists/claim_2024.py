@@ -3,8 +3,7 @@
 Source: Tejani AS, Klontzas ME, Gatti AA, Mongan JT, Moy L, Park SH, Kahn CE Jr. Radiology: Artificial Intelligence
 2024; 6(4): e240300, doi:10.1148/ryai.240300. Numbers, order and sections agree with two independent transcriptions of
 the checklist; the publisher's own file was not at hand. What an item asks is said in our words: the checklist has no
-open licence. Item 20 (the level at which partitions are disjoint) stays open because no report records the check for
-leakage; items 9, 26 and 27 because none records preprocessing, or how models were selected or combined.
+open licence. Items 26 and 27 stay open because no report records how models were selected or combined.
 """
 
 from evidence.checklists import about_data as data
@@ -49,7 +48,7 @@ CLAIM_2024 = Guideline(
         Item("6", _DESIGN, "What was the study to achieve?", plan.goal, PLAN),
         Item("7", _DATA, "Where do the data come from?", data.sources, DATA),
         Item("8", _DATA, "Who and what was let in, who was kept out?", several(plan.population, data.exclusions), DATA),
-        Item("9", _DATA, "How were images prepared before the model saw them?"),
+        Item("9", _DATA, "How were images prepared before the model saw them?", data.preprocessing, MODEL),
         Item("10", _DATA, "How were parts of the data selected, if they were?"),
         Item("11", _DATA, "How were patients' identities removed?"),
         Item("12", _DATA, "What was done about missing data?", plan.missing_data, PLAN),
@@ -63,7 +62,7 @@ CLAIM_2024 = Guideline(
         Item("17", _STANDARD, "How was the test set annotated?"),
         Item("18", _STANDARD, "How far do annotators agree with each other and with themselves?"),
         Item("19", _PARTITIONS, "How were cases assigned to partitions, and how many?", data.partition_sizes, DATA),
-        Item("20", _PARTITIONS, "What may two partitions not share: patient, study, image?"),
+        Item("20", _PARTITIONS, "What may two partitions not share: patient, study, image?", data.leakage, DATA),
         Item("21", _TESTING, "How large was the test set to be, and why?", plan.sample_size, PLAN),
         Item("22", _MODEL, "What is the model, so that it could be built again?", model.identity, MODEL),
         Item("23", _MODEL, "Which software and versions?", model.software, ENVIRONMENT),

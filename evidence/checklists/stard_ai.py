@@ -60,7 +60,7 @@ STARD_AI = Guideline(
         Item("11", _DATASET, "Where do the data come from, and why were they collected?", data.sources, DATA),
         Item("12", _DATASET, "Who annotated, with what experience, and when?", data.annotation_sources, DATA),
         Item("13", _DATASET, "Which devices took the images, which software made it?", model.software, ENVIRONMENT),
-        Item("14", _DATASET, "How were images acquired and prepared?"),
+        Item("14", _DATASET, "How were images acquired and prepared?", data.preprocessing, MODEL),
         Item("15a", _TEST, "What is the index test, so that it could be built again?", model.identity, MODEL),
         Item(
             "15b", _TEST, "On how many cases was it developed and evaluated?",

@@ -49,7 +49,10 @@ TRIPOD_AI = Guideline(
         Item("6a", _METHODS, "In which setting, at how many places?", data.populations, DATA),
         Item("6b", _METHODS, "Who was eligible?", several(plan.population, data.exclusions), DATA),
         Item("6c", _METHODS, "Which treatments were given, and how were they handled?"),
-        Item("7", _METHODS, "How were the data prepared and their quality checked, the same for all groups?"),
+        Item(
+            "7", _METHODS, "How were the data prepared and their quality checked, the same for all groups?",
+            several(data.exclusions, data.preprocessing), DATA,
+        ),
         Item(
             "8a", _METHODS, "What is predicted, and how and when was the truth found?",
             several(model.finding, data.reference_standards, plan.reference_standard), DATA,

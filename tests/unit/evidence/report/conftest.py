@@ -22,6 +22,7 @@ from evidence.record import (
     Comparison,
     Environment,
     Explanation,
+    LeakageCheck,
     MapFaithfulness,
     ReferenceStandard,
     RobustnessResult,
@@ -209,6 +210,7 @@ def additions(comparison: Comparison | None) -> Additions:
             {"train": samples(300, Split.TRAIN), "tune": samples(60, Split.TUNE), "test": samples(90, Split.TEST),
              "external: nih_chest_xray": samples(40, Split.TEST)}
         ),
+        leakage=LeakageCheck(films_compared=490, rule="no patient may stand on two sides"),
         endpoints=endpoints(),
         floors=floors(),
         champion=comparison.model_copy(
