@@ -129,12 +129,6 @@ def _warnings(
         said.append(f"Trained on {provenance.dataset_version.name}, tested on {test.dataset_version.name}.")
     if model.operating_point.chosen_on == "not chosen":
         said.append("The threshold was not chosen on tuning data.")
-    said += [
-        f"{s.dataset_version.name}: {s.n} films of {s.patients} patients; the intervals of calibration treat films "
-        "as independent and are somewhat too narrow."
-        for s in (test, *external)
-        if s.patients < s.n
-    ]
     return tuple(said)
 
 

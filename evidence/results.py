@@ -3,13 +3,15 @@ version.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.acceptance import MetricValue
 from domain.errors import DataProblem
-from evidence import curves
+from evidence import curves, planned_limits
+from evidence.plan import CalibrationMetric
 from evidence.record import Counts, DecisionPoint, Failure, ReliabilityPoint, SetResults, SubgroupResults
 from evidence.scored_set import ScoredSet
 from evidence.statistics import calibration, clustered, clustered_proportion, operating_point, roc
@@ -133,6 +135,8 @@ def _calibration(scored: ScoredSet, level: float) -> dict[str, Measured]:
     def line() -> calibration.CalibrationLine:
         return calibration.slope_and_intercept(scored.labels, scored.probabilities, level=level)
 
+    if scored.patients < len(scored.sample_ids):
+        return _calibration_by_patient(scored, level)
     return {
         "brier": lambda: calibration.brier(scored.labels, scored.probabilities, level=level),
         "expected_calibration_error": lambda: calibration.calibration_error(
@@ -141,6 +145,15 @@ def _calibration(scored: ScoredSet, level: float) -> dict[str, Measured]:
         "calibration_slope": lambda: line().slope,
         "calibration_intercept": lambda: line().intercept,
         "calibration_in_the_large": lambda: line().in_the_large,
+    }
+
+
+def _calibration_by_patient(scored: ScoredSet, level: float) -> dict[str, Measured]:
+    lines: tuple[CalibrationMetric, ...] = ("calibration_slope", "calibration_intercept", "calibration_in_the_large")
+    return {
+        "brier": lambda: planned_limits.bounded("brier", scored, threshold=0.0).interval(level),
+        "expected_calibration_error": lambda: planned_limits.calibration_error(scored, level=level),
+        **{name: partial(lambda name: planned_limits.calibrated(name, scored).interval(level), name) for name in lines},
     }
 
 

@@ -113,9 +113,15 @@ def test_several_films_of_a_patient_widen_the_intervals_and_the_method_says_so(
         {m.name: m for m in build_report(reported, provenance=provenance, test=one).test.metrics}
         for one in (twin, alone)
     )
-    for name, method in (("auroc", "Obuchowski"), ("sensitivity", "clustered"), ("specificity", "clustered")):
+    clustered_methods = {
+        "auroc": "Obuchowski", "sensitivity": "clustered", "specificity": "clustered", "brier": "clustered",
+        "calibration_slope": "clustered", "calibration_in_the_large": "clustered",
+        "expected_calibration_error": "clusters",
+    }  # fmt: skip
+    for name, method in clustered_methods.items():
         widths = [m[name].interval[1] - m[name].interval[0] for m in (found, naive)]
-        assert widths[0] > 1.2 * widths[1]
+        # A line's textbook variance believes in the line; the robust one does not, so the two differ in more than this.
+        assert widths[0] > (1.0 if name.startswith("calibration_") else 1.2) * widths[1], name
         assert method in found[name].method
         assert method not in naive[name].method
     assert naive["auroc"].method == "DeLong, logit"
@@ -169,7 +175,7 @@ def test_failures_are_the_wrong_answers_farthest_from_the_threshold(
     assert alarms[0].probability == test.probabilities[test.labels == 0].max() >= 0.4
 
 
-def test_warnings_name_demo_synthetic_images_uncommitted_code_and_repeated_patients(
+def test_warnings_name_demo_synthetic_images_uncommitted_code_and_other_training_data(
     scored: Callable[..., ScoredSet],
     reported: ReportedModel,
     provenance: Provenance,
@@ -181,7 +187,7 @@ def test_warnings_name_demo_synthetic_images_uncommitted_code_and_repeated_patie
         test=scored(dataset_version=dataset_version("phantom_chest", synthetic=True)),
     ).warnings
     text = "\n".join(said)
-    for word in ("Demonstration", "synthetic", "uncommitted", "240 films of 160 patients", "Trained on kermany"):
+    for word in ("Demonstration", "synthetic", "uncommitted", "Trained on kermany"):
         assert word in text
     alone = scored(patient_keys=tuple(f"p{i}" for i in range(240)))
     assert build_report(reported, provenance=provenance, test=alone).warnings == ()
