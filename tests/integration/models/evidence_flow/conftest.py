@@ -5,22 +5,24 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
-from domain.change_control import TestSetOpening
+from domain.change_control import GateDecision, TestSetOpening
 from domain.electronic_signature import ElectronicSignature
 from domain.identifiers import Sha256, sha256_of
+from domain.traffic import TrafficPolicy
 from evidence.record import ValidationReport
 from models import registry
 from models.plans import PLANS, pccp_file
 from models.task import Task
 from models.tracking import Tracking
 from models.training import train_task
-from pipelines import plans, stages, validating, working_copy
+from pipelines import plans, promotion, stages, validating, working_copy
 from pipelines.wiring import PROJECT, Offline, configure, offline
 
 TASK, SOURCE = "chest_xray_pneumonia", "phantom_chest"
@@ -91,6 +93,21 @@ class Installation:
         with self.root.database.unit_of_work(self.root.tenant, read_only=True) as work:
             return work.signatures.of(self.report_sha256())
 
+    def in_force(self) -> TrafficPolicy | None:
+        with self.root.database.unit_of_work(self.root.tenant, read_only=True) as work:
+            return work.traffic.current(TASK)
+
+    def decisions(self, *versions: int) -> tuple[GateDecision, ...]:
+        with self.root.database.unit_of_work(self.root.tenant, read_only=True) as work:
+            return tuple(
+                decision for version in versions for decision in work.decisions.of_version(TASK, f"{TASK}@{version}")
+            )
+
+    def packaged(self) -> set[int]:
+        """The versions that may ever have answered."""
+        with self.root.database.unit_of_work(self.root.tenant, read_only=True) as work:
+            return {one.manifest.version for one in work.model_versions.list(TASK)}
+
     def ledger(self) -> tuple[TestSetOpening, ...]:
         with self.root.database.unit_of_work(self.root.tenant, read_only=True) as work:
             return work.ledger.list(TASK)
@@ -131,22 +148,68 @@ def trainings(task: Task, prepare: Callable[..., Path], tmp_path_factory: pytest
     return made
 
 
-@pytest.fixture
-def installation(trainings: Trainings, tmp_path: Path) -> Iterator[Installation]:
-    """With the first training laid out and nothing else: no plan is registered, nobody serves."""
+@contextmanager
+def opened(home: Path, trainings: Trainings) -> Iterator[Installation]:
+    """The installation in a home, whose settings are this process's meanwhile."""
     before = dict(os.environ)
-    root = configure(home=str(tmp_path / "home"), mlflow_uri=trainings.tracking.uri)
-    working_copy.refresh(root.copy, project=PROJECT)
-    allow_small_cohorts(root)
-    for alias in registry.ALIASES:
-        registry.remove_alias(root.tracking, task=TASK, alias=alias)
-    made = Installation(root, trainings)
-    made.lay("first")
-    yield made
-    root.database.close()
-    os.environ.clear()
-    os.environ.update(before)
-    offline.cache_clear()
+    root = configure(home=str(home), mlflow_uri=trainings.tracking.uri)
+    try:
+        yield Installation(root, trainings)
+    finally:
+        root.database.close()
+        os.environ.clear()
+        os.environ.update(before)
+        offline.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def trained_home(trainings: Trainings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("trained") / "home"
+    with opened(home, trainings) as made:
+        working_copy.refresh(made.root.copy, project=PROJECT)
+        allow_small_cohorts(made.root)
+        made.lay("first")
+    return home
+
+
+@pytest.fixture(scope="session")
+def validated_home(trained_home: Path, trainings: Trainings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = shutil.copytree(trained_home, tmp_path_factory.mktemp("validated") / "home")
+    with opened(home, trainings) as made:
+        made.register()
+        made.validated("first")
+    return home
+
+
+@pytest.fixture(scope="session")
+def promoted_home(validated_home: Path, trainings: Trainings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = shutil.copytree(validated_home, tmp_path_factory.mktemp("promoted") / "home")
+    with opened(home, trainings) as made:
+        promotion.put_in_force(TASK, approver="Dr. First", root=made.root, why="the first")
+    return home
+
+
+@pytest.fixture
+def installation(trained_home: Path, trainings: Trainings, tmp_path: Path) -> Iterator[Installation]:
+    """With the first training laid out and nothing else: no plan is registered, nobody serves."""
+    with opened(shutil.copytree(trained_home, tmp_path / "home"), trainings) as made:
+        for alias in registry.ALIASES:
+            registry.remove_alias(made.root.tracking, task=TASK, alias=alias)
+        yield made
+
+
+@pytest.fixture
+def validated(validated_home: Path, trainings: Trainings, tmp_path: Path) -> Iterator[Installation]:
+    """With a registered plan and the first training validated under it."""
+    with opened(shutil.copytree(validated_home, tmp_path / "home"), trainings) as made:
+        yield made
+
+
+@pytest.fixture
+def promoted(promoted_home: Path, trainings: Trainings, tmp_path: Path) -> Iterator[Installation]:
+    """With the first training validated and, by Dr. First, in force."""
+    with opened(shutil.copytree(promoted_home, tmp_path / "home"), trainings) as made:
+        yield made
 
 
 def allow_small_cohorts(root: Offline) -> None:

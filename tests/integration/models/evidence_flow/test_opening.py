@@ -81,7 +81,7 @@ def test_a_model_that_was_altered_is_not_let_near_the_test_set(installation: Any
     assert installation.stage_alone() == ALTERED
     assert "network-seed1 is not the one that was trained" in capsys.readouterr().err
     model.unlink()
-    with pytest.raises(NotFound, match="network-seed1 has no model.onnx"):
+    with pytest.raises(NotFound, match=r"network-seed1 has no model\.onnx"):
         installation.stage()
     assert installation.ledger() == ()
 

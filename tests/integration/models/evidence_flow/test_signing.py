@@ -1,4 +1,4 @@
-"""From the clinical level on a model serves only when the persons the change control plan names have signed its report."""
+"""From the clinical level on a model serves only when those whom the change control plan names signed its report."""
 
 from typing import Any
 
@@ -18,15 +18,11 @@ PASSPHRASE = "correct horse battery"
 
 
 @pytest.fixture
-def signers(installation: Any) -> Any:
-    """The installation with a validated model and one signer of each role."""
-    installation.register()
-    installation.validated("first")
+def signers(validated: Any) -> Any:
+    """An installation with a validated model and one signer of each role."""
     for name, role in PEOPLE.items():
-        signing.add_signer(
-            name, printed_name=name.title(), role=role, passphrase=passphrase(name), root=installation.root
-        )
-    return installation
+        signing.add_signer(name, printed_name=name.title(), role=role, passphrase=passphrase(name), root=validated.root)
+    return validated
 
 
 def passphrase(name: str) -> str:
@@ -49,24 +45,19 @@ def promote(installation: Any, by: str) -> promotion.Promotion:
         clinical.database.close()
 
 
-def serving(installation: Any) -> bool:
-    with installation.root.database.unit_of_work(installation.root.tenant, read_only=True) as work:
-        return work.traffic.current(TASK) is not None
-
-
 def test_promotion_waits_for_every_signature_that_the_plan_asks_for(signers: Any) -> None:
     for missing in ({"author", "review", "approval"}, {"review", "approval"}, {"approval"}):
         with pytest.raises(CriteriaNotMet) as refused:
             promote(signers, "quinn")
         named = {name for name in ("author", "review", "approval") if f"signature_{name}:" in refused.value.what}
-        assert (named, serving(signers)) == (missing, False)
+        assert (named, signers.in_force()) == (missing, None)
         sign(signers, next(name for name, meaning in ASKED.items() if meaning in missing))
     promoted = promote(signers, "quinn")
     assert promoted.approver == "quinn"
     assert {check.name for check in promoted.decisions[0].checks if check.kind == "signature" and check.met} == {
         "signature_author", "signature_review", "signature_approval",
     }  # fmt: skip
-    assert serving(signers)
+    assert signers.in_force() == promoted.policy
 
 
 def test_what_demo_approves_does_not_count_even_when_everybody_signed(signers: Any) -> None:
@@ -74,7 +65,7 @@ def test_what_demo_approves_does_not_count_even_when_everybody_signed(signers: A
         sign(signers, name)
     with pytest.raises(ForbiddenByLevel, match="'demo' approves nothing"):
         promote(signers, "demo")
-    assert not serving(signers)
+    assert signers.in_force() is None
 
 
 def test_a_signature_on_an_earlier_report_does_not_count(signers: Any) -> None:
