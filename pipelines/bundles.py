@@ -3,14 +3,13 @@
 from datetime import date
 from pathlib import Path
 
-from evidence.pdf import pdf_bytes
-
 from domain.electronic_signature import ElectronicSignature
 from domain.errors import NotFound
 from domain.identifiers import sha256_of
 from domain.model_version import ModelManifest
 from evidence import bundle
 from evidence.page import render
+from evidence.pdf import pdf_bytes
 from evidence.record import ValidationReport
 from evidence.signatures import signatures_bytes
 from infra.keys import platform_key

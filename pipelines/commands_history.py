@@ -104,23 +104,27 @@ def _print_records(found: "TaskHistory", *, as_json: bool) -> None:
 
 
 def _table_of_record(record: "ServingRecord") -> "Table":
+    from pipelines.tables import add, table
+
     until = f"until {_time(record.until)}" if record.until else "and still in force"
-    table = _table(
+    shown = table(
         "version", "as", "threshold", "weights", "report", "approver", "gate",
         title=f"policy {record.policy_version}, from {_time(record.since)} {until}\n{record.by}: {record.why}",
     )  # fmt: skip
     for one in record.versions:
-        _add(
-            table, one.model_version.rpartition("@")[2] + (" DEMO" if one.demo else ""),
+        add(
+            shown, one.model_version.rpartition("@")[2] + (" DEMO" if one.demo else ""),
             f"{one.role} {one.share:.0%}" if one.share else str(one.role), f"{one.threshold:.3f}",
             one.weights_sha256[:_DIGITS], one.report_sha256[:_DIGITS], one.approver,
             one.decision.verdict if one.decision else "–",
         )  # fmt: skip
-    return table
+    return shown
 
 
 def _print_answers(found: "StudyHistory", *, as_json: bool) -> None:
     from rich.console import Console
+
+    from pipelines.tables import add, table
 
     if as_json:
         _print_json(found)
@@ -128,10 +132,10 @@ def _print_answers(found: "StudyHistory", *, as_json: bool) -> None:
     if not found.answers:
         typer.echo(f"No model version has answered {found.study_id}.")
     for answer in found.answers:
-        table = _table("", "", title=f"{answer.prediction_id}: {answer.model_version}")
+        shown = table("", "", title=f"{answer.prediction_id}: {answer.model_version}")
         for fact in _facts_of_answer(answer):
-            _add(table, *fact)
-        Console().print(table)
+            add(shown, *fact)
+        Console().print(shown)
 
 
 def _facts_of_answer(answer: "Answer") -> "Iterator[tuple[str, str]]":
@@ -152,22 +156,6 @@ def _facts_of_answer(answer: "Answer") -> "Iterator[tuple[str, str]]":
     yield "policy", f"{answer.policy_version}{since}"
     yield "by", answer.promoted_by or ""
     yield "why", answer.why or ""
-
-
-def _table(*columns: str, title: str) -> "Table":
-    from rich import box
-    from rich.table import Column, Table
-    from rich.text import Text
-
-    # 80 columns hold a line.
-    heads = (Column(column, overflow="fold") for column in columns)
-    return Table(*heads, title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, show_header=any(columns))
-
-
-def _add(table: "Table", *cells: str) -> None:
-    from rich.text import Text
-
-    table.add_row(*map(Text, cells))  # what a person wrote is no markup
 
 
 def _time(moment: "datetime") -> str:

@@ -1,12 +1,19 @@
 """Commands around plans and the ledger: scaffold, register and show a plan; who opened which test set."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from domain.change_control import TestSetOpening
 
 app = typer.Typer(help="Validation plans, fixed before a test set is opened.", no_args_is_help=True)
 TaskName = Annotated[str, typer.Option(help="A file in models/tasks.")]
 _TASK = "chest_xray_pneumonia"
+_DIGITS = 8  # of a digest on the terminal
 
 
 @app.command()
@@ -64,7 +71,6 @@ def show(task: TaskName = _TASK) -> None:
 def ledger(task: TaskName = _TASK) -> None:
     """Every opening of a test set: who, for which model, under which plan."""
     from rich.console import Console
-    from rich.table import Table
 
     from models.tasks import get_task
     from pipelines.wiring import offline
@@ -72,12 +78,21 @@ def ledger(task: TaskName = _TASK) -> None:
     root = offline()
     with root.database.unit_of_work(root.tenant, read_only=True) as work:
         lines = work.ledger.list(get_task(task).name)
-    table = Table("#", "when (UTC)", "test set", "model", "its SHA-256", "plan", "by", "for")
+    if not lines:
+        typer.echo(f"No test set was opened for {task}.")
+    for digest in dict.fromkeys(line.dataset_sha256 for line in lines):
+        Console().print(_table_of_test_set([line for line in lines if line.dataset_sha256 == digest]))
+
+
+def _table_of_test_set(lines: "Sequence[TestSetOpening]") -> "Table":
+    from pipelines.tables import add, table
+
+    counts = f"{len(lines)} openings, {len({line.model_sha256 for line in lines})} different models"
+    title = f"Test set {lines[0].dataset_version} of {lines[0].task}\n{counts}"
+    shown = table("#", "when (UTC)", "model", "SHA-256", "plan", "by", "for", title=title)
     for line in lines:
-        table.add_row(
-            str(line.number), f"{line.opened_at:%Y-%m-%d %H:%M:%S}", line.dataset_version, line.model_version,
-            line.model_sha256[:12], line.plan_sha256[:12], line.opened_by, line.purpose,
+        add(
+            shown, str(line.number), f"{line.opened_at:%Y-%m-%d %H:%M:%S}", line.model_version.rpartition("/")[2],
+            line.model_sha256[:_DIGITS], line.plan_sha256[:_DIGITS], line.opened_by, line.purpose,
         )  # fmt: skip
-    Console().print(table)
-    models = len({(line.dataset_sha256, line.model_sha256) for line in lines})
-    typer.echo(f"{len(lines)} openings, {models} different pairs of model and test set.")
+    return shown

@@ -18,13 +18,18 @@ def read_trained(task: str) -> list[TrainedModel]:
 
     Raises:
         UnknownTask: there is no such task.
-        NotFound: nothing was trained yet.
+        NotFound: nothing was trained yet, or a model's file is gone.
+        DigestMismatch: a model is another than its record names.
     """
     folder = offline().store("checkpoints", get_task(task).name)
     names = checkpoints.variants(folder)
     if not names:
         raise NotFound(f"Nothing is trained yet for {task}.", next_step="Run `fiducial train`.")
-    return [TrainedModel.load(folder / name) for name in names]
+    try:
+        return [TrainedModel.load(folder / name) for name in names]
+    except FileNotFoundError as error:
+        gone = Path(error.filename)
+        raise NotFound(f"{task}/{gone.parent.name} has no {gone.name}.", next_step="Run `fiducial train`.") from None
 
 
 def read_reports(task: str) -> list[ValidationReport]:

@@ -71,7 +71,7 @@ class Ledger(Repository):
             raise PlanNotRegistered(
                 f"The test set of {request.task} stays closed: no plan with the SHA-256 {request.plan_sha256} "
                 f"was registered by {request.opened_at.isoformat()}.",
-                next_step="Register the plan first.",
+                next_step=f"Fix its bytes first: `fiducial plan register --task {request.task}`.",
             )
 
 

@@ -53,7 +53,8 @@ class Plans(Repository):
         row = self._row(task, sha256)
         if row is None:
             raise PlanNotRegistered(
-                f"No plan of {task} with the SHA-256 {sha256} is registered.", next_step="Register the plan first."
+                f"No plan of {task} with the SHA-256 {sha256} is registered.",
+                next_step=f"Fix its bytes first: `fiducial plan register --task {task}`.",
             )
         return _plan(row)
 

@@ -41,7 +41,9 @@ Prepare = Callable[..., Path]
 
 
 def prepare_phantoms(out: Path, *, shuffled: bool = False) -> Path:
-    """Plain opacities on small films; with ``shuffled``, training and tuning labels say nothing."""
+    """Plain opacities on small films, as the source that the folder is named after; with ``shuffled``, training and
+    tuning labels say nothing.
+    """
     site = Site(key="phantom-easy", share=1.0, contrast=(0.7, 1.0))
     cohort = Cohort(
         name="phantom_easy", patients=sum(PATIENTS.values()), size_px=96, prevalence=0.5, sites=(site,), copies=0,
@@ -69,7 +71,7 @@ def prepare_phantoms(out: Path, *, shuffled: bool = False) -> Path:
     pq.write_table(pa.Table.from_pylist([row.model_dump(mode="json") for row in rows]), out / "samples.parquet")
     pq.write_table(pa.Table.from_pylist(opacities), out / "opacities.parquet")
     version = DatasetVersion(
-        source="phantom_easy", distribution="generated", digest=sha256_of((out / "samples.parquet").read_bytes()),
+        source=out.name, distribution="generated", digest=sha256_of((out / "samples.parquet").read_bytes()),
         synthetic=True, counts=counts_of(rows), excluded={}, shards={"00000.tar": sha256_of(shard)},
     )  # fmt: skip
     (out / "dataset.json").write_text(version.model_dump_json())
@@ -111,6 +113,12 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def shuffled_phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return prepare_phantoms(tmp_path_factory.mktemp("shuffled") / "phantom_easy", shuffled=True)
+
+
+@pytest.fixture(scope="session")
+def prepare() -> Prepare:
+    """Prepares the cohort of these tests in another folder."""
+    return prepare_phantoms
 
 
 @pytest.fixture(scope="session")
