@@ -22,7 +22,7 @@ from models.plans import PLANS, pccp_file
 from models.task import Task
 from models.tracking import Tracking
 from models.training import train_task
-from pipelines import plans, promotion, stages, validating, working_copy
+from pipelines import bundles, plans, promotion, stages, validating, working_copy
 from pipelines.wiring import PROJECT, Offline, configure, offline
 
 TASK, SOURCE = "chest_xray_pneumonia", "phantom_chest"
@@ -189,6 +189,15 @@ def promoted_home(validated_home: Path, trainings: Trainings, tmp_path_factory: 
     return home
 
 
+@pytest.fixture(scope="session")
+def first_bundle(promoted_home: Path, trainings: Trainings) -> bytes:
+    """The evidence bundle of the champion; making it makes the installation's key, which every copy then has."""
+    with opened(promoted_home, trainings) as made:
+        champion = made.in_force()
+        assert champion is not None
+        return bundles.bundle_of(TASK, champion.champion, root=made.root)
+
+
 @pytest.fixture
 def installation(trained_home: Path, trainings: Trainings, tmp_path: Path) -> Iterator[Installation]:
     """With the first training laid out and nothing else: no plan is registered, nobody serves."""
@@ -206,7 +215,7 @@ def validated(validated_home: Path, trainings: Trainings, tmp_path: Path) -> Ite
 
 
 @pytest.fixture
-def promoted(promoted_home: Path, trainings: Trainings, tmp_path: Path) -> Iterator[Installation]:
+def promoted(first_bundle: bytes, promoted_home: Path, trainings: Trainings, tmp_path: Path) -> Iterator[Installation]:
     """With the first training validated and, by Dr. First, in force."""
     with opened(shutil.copytree(promoted_home, tmp_path / "home"), trainings) as made:
         yield made

@@ -57,7 +57,7 @@ def git(folder: Path, *arguments: str) -> None:
 def write_tiny_source(project: Path, scratch: Path, *, name: str, use: str, shares: tuple[float, float]) -> None:
     site = Site(key=f"{name}-site", share=1.0, contrast=(0.7, 1.0))
     cohort = Cohort(
-        name=name, patients=60, size_px=96, prevalence=0.5, sites=(site,), copies=0, shared_films=0, re_exports=0
+        name=name, patients=40, size_px=96, prevalence=0.5, sites=(site,), copies=0, shared_films=0, re_exports=0
     )
     scratch.mkdir()
     type("Drawn", (PhantomSource,), {"cohort": cohort})().generate(scratch)
@@ -68,8 +68,16 @@ def write_tiny_source(project: Path, scratch: Path, *, name: str, use: str, shar
     (project / "data/sources" / f"{name}.py").write_text(text)
 
 
+def shorten_training(project: Path) -> None:
+    file = project / "models/tasks" / f"{TASK}.py"
+    before, after = "epochs=6, samples_per_epoch=512", "epochs=1, samples_per_epoch=64"
+    text = file.read_text()
+    assert before in text
+    file.write_text(text.replace(before, after))
+
+
 def amend_plans(project: Path) -> None:
-    """Bounds that a network of this size meets on a cohort of this size."""
+    """Bounds that such a network meets on a cohort of this size."""
     plan, pccp = plan_file(TASK, folder=project / PLANS), pccp_file(TASK, folder=project / PLANS)
     document = yaml.safe_load(plan.read_bytes())
     document |= {
@@ -93,6 +101,7 @@ def fiducial(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subproce
     working_copy.refresh(project, project=PROJECT)
     write_tiny_source(project, base / "a", name="phantom_chest", use="development", shares=(0.25, 0.4))
     write_tiny_source(project, base / "b", name="phantom_chest_elsewhere", use="external", shares=(0.0, 1.0))
+    shorten_training(project)
     amend_plans(project)
     git(project, "checkout", "--quiet", "-b", "tiny")
     git(project, "add", ".")
