@@ -14,7 +14,7 @@ from evidence.planned_limits import Rival
 from evidence.record import Explanation, Provenance, ReportedModel, ValidationReport
 from evidence.report import build_report, write_report
 from evidence.results import metric
-from evidence.sbom import installed, sbom_bytes
+from evidence.sbom import Package, installed, sbom_bytes
 from evidence.scored_set import NOT_STATED, ScoredSet, age_band
 from models import checkpoints as kept
 from models import explanation, loaders
@@ -55,9 +55,7 @@ def validate_task(
     """
     variants = _variants(folders)
     planned = planned.opened(variants, [loaders.dataset_version(folder) for folder in folders.external])
-    packages = installed()
-    folders.reports.mkdir(parents=True, exist_ok=True)
-    (folders.reports / SBOM_FILE).write_bytes(sbom_bytes(packages))
+    packages = _bill_of_materials(folders)
     champion = scored_champion(folders.champion, task=task.name, prepared=folders.prepared)
     scored = score_cohorts(
         variants, checkpoints=folders.checkpoints, prepared=folders.prepared, external=folders.external
@@ -91,6 +89,14 @@ def validate_task(
         _log(report, trained.run_id, folder, tracking)
         validated.append(report)
     return tuple(validated)
+
+
+def _bill_of_materials(folders: Folders) -> tuple[Package, ...]:
+    """What is installed, written beside the reports that name its digest."""
+    packages = installed()
+    folders.reports.mkdir(parents=True, exist_ok=True)
+    (folders.reports / SBOM_FILE).write_bytes(sbom_bytes(packages))
+    return packages
 
 
 def _variants(folders: Folders) -> list[TrainedModel]:
