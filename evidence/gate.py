@@ -38,6 +38,7 @@ class Documents:
     plan_sha256: Sha256  # of the plan that is registered
     pccp: ChangeControlPlan
     pccp_sha256: Sha256
+    earlier: Sequence[ValidationPlan] = ()  # under which this test set was opened before the plan was registered
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ def decide(
         *gate_checks.integrity(
             report, candidate.report_sha256, candidate.facts, plan=plan, plan_sha256=documents.plan_sha256
         ),
+        gate_checks.amendment(documents.earlier, plan),
         *gate_checks.endpoints(report, plan, champion=champion),
         *gate_checks.floors(report, plan),
         gate_checks.reuse(report, plan),

@@ -9,6 +9,7 @@ from domain.electronic_signature import ElectronicSignature
 from domain.errors import PlanNotRegistered
 from domain.identifiers import Sha256, sha256_of
 from domain.model_version import ModelManifest
+from evidence.amendment import loosened
 from evidence.change import CandidateFacts, ChangeKind
 from evidence.endpoints import NO_CHAMPION, bound_text, holds
 from evidence.judgement import EndpointResult, FloorResult
@@ -43,6 +44,18 @@ def integrity(
         reason="the plan inside the report is compared field by field with the registered one",
     )  # fmt: skip
     yield _opened_under_plan(report, plan_sha256)
+
+
+def amendment(earlier: Sequence[ValidationPlan], plan: ValidationPlan) -> GateCheck:
+    """Does the plan ask at least what every plan asked under which this test set was opened before?"""
+    said = list(dict.fromkeys(phrase for before in earlier for phrase in loosened(before, plan)))
+    met = not said
+    return GateCheck(
+        name="plan_not_loosened", kind="integrity", met=met,
+        bound="no looser than any plan this test set was opened under before it was registered",
+        found=f"{len(earlier)} earlier plans" if met else "; ".join(said),
+        reason="nothing was decided after a look" if met else "a looser plan needs a test set that was never opened",
+    )  # fmt: skip
 
 
 def endpoints(report: ValidationReport, plan: ValidationPlan, *, champion: ModelManifest | None) -> Iterator[GateCheck]:

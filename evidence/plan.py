@@ -45,7 +45,7 @@ class NonInferiority(Record):
     kind: Literal["non_inferiority"]
     metric: PairedMetric
     against: Against
-    margin: Share
+    margin: Annotated[float, Field(gt=0.0, le=0.25, allow_inf_nan=False)]
 
     @property
     def name(self) -> str:
@@ -135,7 +135,7 @@ class ValidationPlan(Record):
     missing_data: str
     operating_point: str
     min_sensitivity: Share  # the operating point's rule, checked against the task
-    alpha: Annotated[float, Field(gt=0.0, lt=0.5)]  # one-sided, of each primary endpoint; all must be met
+    alpha: Annotated[float, Field(gt=0.0, le=0.1)]  # one-sided, of each primary endpoint; all must be met
     primary: Annotated[tuple[Endpoint, ...], Field(min_length=1)]
     secondary: tuple[Endpoint, ...] = ()
     subgroups: tuple[SubgroupFloor, ...] = ()
@@ -177,17 +177,32 @@ def read_document(data: bytes, kind: type[Any], *, what: str, task: str) -> Any:
         InvalidPlan: as ``read_plan``.
     """
     try:
-        raw = yaml.safe_load(data)
+        raw = yaml.load(data, Loader=_NoKeyTwice)  # noqa: S506 - a SafeLoader
         document = kind.model_validate(raw)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         at = f" at line {mark.line + 1}" if mark else ""
-        raise InvalidPlan(f"{what} of {task} is not YAML{at}.", next_step="Mend that line.") from None
+        twice = "has a key twice" if getattr(error, "problem", "") == "a key twice" else "is not YAML"
+        raise InvalidPlan(f"{what} of {task} {twice}{at}.", next_step="Mend that line.") from None
     except (ValidationError, UnicodeDecodeError) as error:
         raise InvalidPlan(f"{what} of {task}: {_places(error)}.", next_step="Mend each place named.") from None
     if document.task != task:
         raise InvalidPlan(f"{what} of {task} is that of {document.task}.", next_step="Scaffold one for this task.")
     return document
+
+
+class _NoKeyTwice(yaml.SafeLoader):
+    """YAML would let the last of two equal keys win, unseen by who reads the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuses a key that the mapping has already."""
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            name = self.construct_object(key, deep=True)
+            if name in seen:
+                raise yaml.constructor.ConstructorError(problem="a key twice", problem_mark=key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep=deep)
 
 
 def _places(error: ValidationError | UnicodeDecodeError) -> str:

@@ -129,8 +129,9 @@ def additions_of(
             sha256=planned.registered.sha256,
             registered_by=planned.registered.registered_by,
             registered_at=planned.registered.registered_at,
-            deviations=deviations(
-                plan, test, min_sensitivity=task.min_sensitivity, operating_point=trained.operating_point
+            deviations=(
+                *_looks_before(planned.registered, ledger),
+                *deviations(plan, test, min_sensitivity=task.min_sensitivity, operating_point=trained.operating_point),
             ),
         ),
         ledger=ledger,
@@ -145,6 +146,19 @@ def additions_of(
         robustness=measured.robustness,
         faithfulness=measured.faithfulness,
         environment=fixed.environment,
+    )
+
+
+def _looks_before(registered: RegisteredPlan, ledger: Sequence[TestSetOpening]) -> tuple[str, ...]:
+    """That the plan was registered after a look at the test set, where it was."""
+    looks = [line for line in ledger if line.opened_at < registered.registered_at]
+    if not looks:
+        return ()
+    plans = len({line.plan_sha256 for line in looks})
+    return (
+        f"The plan was registered at {registered.registered_at:%Y-%m-%d %H:%M} UTC, after this test set had been "
+        f"opened {len(looks)} times under {plans} other plan{'s' if plans > 1 else ''}, first at "
+        f"{looks[0].opened_at:%Y-%m-%d %H:%M} UTC.",
     )
 
 

@@ -33,10 +33,12 @@ def validate(
     by: Annotated[str, typer.Option(help="Who opens the test set; recorded in the ledger.")] = "demo",
 ) -> None:
     """Validate what was trained on its held-out test set, under the registered plan; print figures and reports."""
-    from pipelines import facts, validating
-    from pipelines.results import read_reports
+    from pipelines import facts, plans, validating
+    from pipelines.results import read_reports, read_trained
     from pipelines.wiring import offline
 
+    read_trained(task)
+    plans.bring(task, offline().copy)
     validating.get_ready(task, by=by, root=offline())
     offline().reproduce(f"validate@{task}")
     reports = read_reports(task)
@@ -87,8 +89,11 @@ def promote(
     why: Annotated[str, typer.Option(help="Why; recorded in the policy.")] = "",
 ) -> None:
     """Ask the gate about the validated variants, and put what it promotes into service."""
-    from pipelines import facts, promotion
+    from pipelines import facts, plans, promotion
+    from pipelines.results import read_trained
     from pipelines.wiring import offline
 
+    read_trained(task)
+    plans.bring(task, offline().copy)
     for line in facts.of_promotion(promotion.put_in_force(task, approver=approver, root=offline(), why=why)):
         typer.echo(line)

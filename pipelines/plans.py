@@ -7,6 +7,7 @@ from pathlib import Path
 
 from domain.audit import AuditAction, AuditEvent
 from domain.change_control import RegisteredPlan
+from domain.errors import NotFound
 from evidence.pccp import ChangeControlPlan, read_pccp
 from evidence.plan import ValidationPlan, read_plan
 from models.plans import PCCP_FILE, PLAN_FILE, PLANS, read_file
@@ -22,6 +23,23 @@ def document(task: str, name: str, *, folder: Path = PROJECT) -> bytes:
         NotFound: the task has no such document.
     """
     return read_file(folder / PLANS / get_task(task).name / name)
+
+
+def bring(task: str, copy: Path) -> None:
+    """Put the documents as they stand in the project into the working copy: an edit after training counts too.
+
+    Raises:
+        UnknownTask, NotFound: as ``document``.
+        InvalidPlan: one does not keep to its schema; nothing is brought.
+    """
+    plan_of(task)
+    change_control_of(task)
+    if not copy.is_dir():
+        raise NotFound(f"There is no working copy at {copy}.", next_step="Run `fiducial train` to make it.")
+    for name in (PLAN_FILE, PCCP_FILE):
+        target = copy / PLANS / task / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(document(task, name))
 
 
 def plan_of(task: str, *, folder: Path = PROJECT) -> ValidationPlan:

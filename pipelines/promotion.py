@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from domain.audit import AuditAction, AuditEvent
 from domain.change_control import GateDecision
-from domain.errors import CriteriaNotMet
+from domain.errors import CriteriaNotMet, Refused
 from domain.model_version import ModelManifest
 from domain.traffic import Challenger, TrafficPolicy
 from evidence.gate import refusal_text
@@ -97,10 +97,15 @@ def put_in_force(task: str, *, approver: str, root: Offline, why: str = "") -> P
     if before is None:
         registry.set_alias(root.tracking, task=task, alias="challenger", version=found[0].version)
     networks = [candidate for candidate in found if candidate.trained.kind == "network"]
-    decisions = {
-        one.version: judging.judge(one, by=approver, why=why or "promotion was asked for", before=before, root=root)
-        for one in networks
-    }
+    decisions: Decisions = {}
+    for one in networks:
+        try:
+            asked = why or "promotion was asked for"
+            decisions[one.version] = judging.judge(one, by=approver, why=asked, before=before, root=root)
+        except Refused:
+            if one is found[0]:
+                raise
+            # A rival that was not compared with the champion in force stays a shadow until it is validated again.
     wanted = choose_policy(task, found, decisions, policy_version=before.policy_version + 1 if before else 1)
     packaged = [package(task, candidate, approver=approver, root=root) for candidate in found]
     evidence = {

@@ -49,7 +49,7 @@ def roll_back(task: str, *, by: str, why: str, root: Offline, now: datetime, to:
         if not changes:
             raise UnknownTask(f"{task!r} has no policy to roll back.", next_step="`fiducial promote` makes one.")
         before = changes[-1].policy
-        version = _earlier(changes) if to is None else _fit(work, changes, to)
+        version = _earlier(work, changes) if to is None else _fit(work, changes, to)
         manifest, bento = work.model_versions.get(task, version)
         _require_level(root, by=by, manifest=manifest)
         _require_bento(manifest, Path(bento))
@@ -92,15 +92,21 @@ def _require_bento(manifest: ModelManifest, bento: Path) -> None:
         )
 
 
-def _earlier(changes: tuple[TrafficChange, ...]) -> int:
-    line = line_of_champions(changes)
-    if len(line) < 2:
-        policy = changes[-1].policy
+def _earlier(work: UnitOfWork, changes: tuple[TrafficChange, ...]) -> int:
+    """The last champion before that is another model: a version approved again has the same weights."""
+    policy = changes[-1].policy
+    present = work.model_versions.get(policy.task, policy.champion).manifest.model_sha256
+    others = [
+        version
+        for version in line_of_champions(changes)[:-1]
+        if work.model_versions.get(policy.task, version).manifest.model_sha256 != present
+    ]
+    if not others:
         raise Refused(
             f"No champion came before {policy.task}@{policy.champion}.",
             next_step="Name a version that may serve with --to; `fiducial history` lists who served.",
         )
-    return line[-2]
+    return others[-1]
 
 
 def _fit(work: UnitOfWork, changes: tuple[TrafficChange, ...], version: int) -> int:

@@ -12,8 +12,8 @@ from pipelines.wiring import Offline
 def get_ready(task: str, *, by: str, root: Offline) -> None:
     """Lay the champion in force beside the data for the paired comparison, and leave the validator's name.
 
-    The champion is no longer laid out anew once it is one of the variants trained here: a report must not change
-    because its own model was promoted. A demonstration is no predecessor of a model trained on real films.
+    The champion is not laid out anew once it is the first variant trained here: a report must not change because its
+    own model was promoted. A demonstration is no predecessor of a model trained on real films.
 
     Raises:
         UnknownTask, NotFound: there is no such task, or nothing was trained yet.
@@ -26,10 +26,9 @@ def get_ready(task: str, *, by: str, root: Offline) -> None:
     with root.database.unit_of_work(root.tenant, read_only=True) as work:
         policy = work.traffic.current(task)
         served = work.model_versions.get(task, policy.champion) if policy else None
-    ours = {model.model_sha256 for model in trained}
     if served is not None and served.manifest.demo and not trained[0].dataset_version.synthetic:
         champion.lay_out(folder, None, None)
-    elif served is None or served.manifest.model_sha256 in ours:
+    elif served is None or served.manifest.model_sha256 == trained[0].model_sha256:
         if not folder.is_dir():
             champion.lay_out(folder, None, None)
     else:

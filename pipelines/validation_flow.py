@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from prefect import flow
 
-from pipelines import validating
+from pipelines import plans, validating
 from pipelines.ingest_flow import reproduce
 from pipelines.results import read_reports
 from pipelines.wiring import offline
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 @flow(name="validation")
 def validate(task: str, by: str) -> "list[ValidationReport]":
     """The validation report of every variant, the networks first; ``by`` opens the test set."""
+    plans.bring(task, offline().copy)
     validating.get_ready(task, by=by, root=offline())
     reproduce(f"validate@{task}")
     return read_reports(task)

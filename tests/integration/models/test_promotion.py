@@ -15,6 +15,7 @@ from models import registry
 from models.plans import PLANS, pccp_file, plan_file
 from pipelines import promotion, validating, working_copy
 from pipelines.candidates import candidates
+from pipelines.results import read_reports
 from pipelines.wiring import PROJECT, Offline, configure, offline
 
 pytestmark = pytest.mark.slow
@@ -129,3 +130,19 @@ def test_promoting_the_same_again_makes_no_new_policy_and_mends_the_aliases(root
     registry.set_alias(root.tracking, task=TASK, alias="champion", version=first.policy.shadows[0])
     assert promotion.put_in_force(TASK, approver="demo", root=root) == first
     assert aliases(root) == (first.policy.champion, None)
+
+
+def test_a_plan_loosened_after_a_look_promotes_nothing_and_the_report_says_when_it_was_registered(
+    root: Offline, validate: Judge
+) -> None:
+    validate(primary=OUT_OF_REACH, sample_size=SIZE)
+    with pytest.raises(CriteriaNotMet):
+        promotion.put_in_force(TASK, approver="Dr. First", root=root)
+
+    validate(primary=[{"kind": "bound", "metric": "auroc", "at_least": 0.51}], sample_size=SIZE)
+    report = read_reports(TASK)[0]
+    assert report.planned is not None
+    assert "after this test set had been opened 1 times under 1 other plan" in report.planned.deviations[0]
+    with pytest.raises(CriteriaNotMet, match="plan_not_loosened: found auroc_at_least asks less"):
+        promotion.put_in_force(TASK, approver="Dr. First", root=root)
+    assert in_force(root) is None

@@ -29,7 +29,7 @@ def test_a_plan_is_read_with_the_digest_of_its_bytes(plan_text: Callable[..., by
         ({"primary": [{**RIVAL, "margin": -0.05}]}, r"primary\.0\.non_inferiority\.margin"),
         ({"primary": [{**RIVAL, "margin": 0.05, "extra": 1}]}, r"primary\.0\.non_inferiority\.extra"),
         ({"primary": [{**RIVAL, "margin": float("nan")}]}, r"primary\.0\.non_inferiority\.margin"),
-        ({"alpha": 0.5}, "alpha: "),
+        ({"alpha": 0.11}, "alpha: "),
         ({"alpha": 0.0}, "alpha: "),
         ({"primary": []}, "primary: "),
         ({"primary": [BOUND, BOUND]}, "listed twice"),
