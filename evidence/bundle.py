@@ -8,12 +8,13 @@ from domain.electronic_signature import ElectronicSignature
 from domain.errors import IntegrityViolation, InvalidField, SignatureInvalid
 from domain.identifiers import sha256_of
 from domain.model_version import ModelManifest
-from evidence.archive import pack, read, unpack
+from evidence.archive import STRUCTURE, Damage, pack, read, unpack
 from evidence.attestation import Statement, attest, open_envelope
 from evidence.bundle_checks import check_agreement, check_signatures, check_statement
 from evidence.bundle_documents import read_documents
 from evidence.by_hand import README
 from evidence.ed25519 import key_id, public_key_of
+from evidence.lenient_archive import read_leniently
 from evidence.verdict import BundleCheck, BundleVerdict, failed, not_checked, verified
 
 __all__ = ["FILES", "OPTIONAL", "pack", "seal", "unpack", "verify"]
@@ -66,8 +67,7 @@ def verify(data: bytes, *, public_key: bytes | None) -> BundleVerdict:
     given = public_key_of(public_key) if public_key is not None else None
     archive = read(data)
     if archive.damage:
-        damage = (failed(found.file, found.reason) for found in archive.damage)
-        return _verdict(given, checks=damage, key=given, signatures=())
+        return _damaged(data, archive.damage, given=given, public_key=public_key)
     key, checks = _key(archive.files, given)
     statement, attested = _attested(archive.files, public_key or archive.files.get(_KEY, b""))
     checks += [*_names(archive.files), *attested]
@@ -82,8 +82,21 @@ def verify(data: bytes, *, public_key: bytes | None) -> BundleVerdict:
     return _verdict(given, checks=checks, key=key, signatures=signatures)
 
 
+def _damaged(
+    data: bytes, damage: tuple[Damage, ...], *, given: bytes | None, public_key: bytes | None
+) -> BundleVerdict:
+    """What is damaged; where another tool packed the files again, also which of them are not those attested."""
+    checks = [failed(found.file, found.reason) for found in damage]
+    files = read_leniently(data) if any(found.file == STRUCTURE for found in damage) else None
+    if files is None:
+        return _verdict(given, checks=checks, key=given, signatures=())
+    key, of_key = _key(files, given)
+    _, attested = _attested(files, public_key or files.get(_KEY, b""))
+    return _verdict(given, checks=[*checks, *of_key, *_names(files), *attested], key=key, signatures=())
+
+
 def _verdict(
-    given: bytes | None, *, checks: Iterator[BundleCheck] | list[BundleCheck], key: bytes | None,
+    given: bytes | None, *, checks: list[BundleCheck], key: bytes | None,
     signatures: tuple[ElectronicSignature, ...],
 ) -> BundleVerdict:  # fmt: skip
     return BundleVerdict(

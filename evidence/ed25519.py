@@ -8,20 +8,30 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from domain.errors import SignatureInvalid
 
+_BEGIN, _END = b"-----BEGIN PUBLIC KEY-----", b"-----END PUBLIC KEY-----"
+_MAX_PEM_BYTES = 1024  # nine times an Ed25519 key
+
 
 def public_key_of(pem: bytes) -> bytes:
-    """The 32 raw bytes of a public key in PEM.
+    """The 32 raw bytes of a public key in PEM, which must be the whole file: a bundle that holds a key is none.
 
     Raises:
-        SignatureInvalid: not PEM, or not the key of an Ed25519 pair.
+        SignatureInvalid: not one PEM block alone, or not the key of an Ed25519 pair.
     """
     try:
-        key = load_pem_public_key(pem)
+        # The parser takes the first block in any bytes, so a forged bundle could be given as its own key.
+        key = load_pem_public_key(pem) if _is_one_block(pem) else None
     except ValueError:
         key = None
     if not isinstance(key, Ed25519PublicKey):
         raise SignatureInvalid("The public key is not an Ed25519 key in PEM.", next_step="Give the platform's own.")
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def _is_one_block(pem: bytes) -> bool:
+    bare = pem.strip()
+    one = bare.startswith(_BEGIN) and bare.endswith(_END) and bare.count(b"-----BEGIN") == 1
+    return one and len(pem) < _MAX_PEM_BYTES
 
 
 def key_id(raw: bytes) -> str:

@@ -1,10 +1,12 @@
 """Reports and evidence bundles of promoted versions and validated variants, from what was kept."""
 
+import os
 from datetime import date
 from pathlib import Path
+from uuid import uuid4
 
 from domain.electronic_signature import ElectronicSignature
-from domain.errors import NotFound
+from domain.errors import InvalidField, NotFound
 from domain.identifiers import sha256_of
 from domain.model_version import ModelManifest
 from evidence import bundle
@@ -71,8 +73,25 @@ def bundle_of(task: str, version: int, *, root: Offline) -> bytes:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all; nothing of ours is left beside it.
+
+    Raises:
+        InvalidField: something that is no ordinary file stands there.
+        OSError: it cannot be written there; ``filename`` is the path.
+    """
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "no ordinary file"
+        raise InvalidField(f"{path} is {what}.", next_step="Give the path of a file.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.incoming")
-    beside.write_bytes(data)
-    beside.replace(path)
+    beside = path.with_name(f".{uuid4().hex}.incoming")
+    try:
+        with beside.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None  # a full disk names none, the others the one beside
+        raise
+    finally:
+        beside.unlink(missing_ok=True)

@@ -5,13 +5,15 @@ meet its checks · 6 bytes are not what was recorded · 7 a part does not answer
 """
 
 import errno
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from domain.errors import FiducialError, Unavailable
+from domain.errors import BadInput, FiducialError, InvalidSetting, Unavailable
 from pipelines import (
     commands_data,
     commands_evidence,
@@ -35,6 +37,7 @@ app.add_typer(commands_data.app, name="data")
 app.add_typer(commands_plan.app, name="plan")
 app.add_typer(commands_evidence.signer, name="signer")
 _DISK = frozenset({errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EFBIG})
+_PLACE = frozenset({errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOENT, errno.ENAMETOOLONG})
 lifecycle = typer.Typer(help="The main job.", no_args_is_help=True)
 app.add_typer(lifecycle, name="lifecycle")
 
@@ -82,11 +85,34 @@ def main() -> None:
         typer.echo(f"fiducial: {error}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.errno not in _DISK:
+        if error.errno not in _DISK | _PLACE:
             raise
-        where = f" ({error.filename})" if error.filename else ""
-        typer.echo(f"fiducial: {error.strerror}{where}. Mend that, or set FIDUCIAL_HOME to another folder.", err=True)
-        sys.exit(Unavailable.exit_code)
+        told, code = _about_place(error)
+        typer.echo(f"fiducial: {told}", err=True)
+        sys.exit(code)
+
+
+def _about_place(error: OSError) -> tuple[str, int]:
+    """One sentence with the next step, and the exit code, of what the file system refused."""
+    path = error.filename2 or error.filename
+    named = isinstance(path, str | bytes)  # writing to a full disk names no path
+    where = f" ({os.fsdecode(path)})" if named else ""
+    in_home = not named or _is_in_home(Path(os.fsdecode(path)))
+    if error.errno in _PLACE:
+        step = "Give another path" + (", or set FIDUCIAL_HOME to another folder." if in_home else ".")
+        return f"{error.strerror}{where}. {step}", BadInput.exit_code
+    step = "set FIDUCIAL_HOME to another folder" if in_home else "give another path"
+    return f"{error.strerror}{where}. Mend that, or {step}.", Unavailable.exit_code
+
+
+def _is_in_home(path: Path) -> bool:
+    from infra.settings import Settings
+
+    try:
+        home = Settings.from_environment().home
+    except InvalidSetting:
+        return False  # the command got so far without its settings
+    return path.absolute().is_relative_to(home.absolute())
 
 
 if __name__ == "__main__":

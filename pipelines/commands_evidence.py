@@ -76,6 +76,8 @@ def report(
     from pipelines import bundles, kept_evidence, signing
     from pipelines.wiring import offline
 
+    if version and variant:
+        raise InvalidField("--version and --variant name two reports.", next_step="Give one of them.")
     root = offline()
     if version:
         kept = kept_evidence.read_kept(task, version, root=root)

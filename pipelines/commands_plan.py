@@ -1,6 +1,7 @@
 """Commands around plans and the ledger: scaffold, register and show a plan; who opened which test set."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,9 +41,11 @@ def register(
     from pipelines import plans
     from pipelines.wiring import offline
 
-    plan = plans.register(task, by=by, root=offline())
+    root, asked_at = offline(), datetime.now(UTC)
+    plan = plans.register(task, by=by, root=root)
     typer.echo(f"{task}: plan {plan.sha256}")
-    typer.echo(f"registered by {plan.registered_by} at {plan.registered_at:%Y-%m-%d %H:%M:%S} UTC")
+    told = "registered before, by" if plan.registered_at < asked_at else "registered by"
+    typer.echo(f"{told} {plan.registered_by} at {plan.registered_at:%Y-%m-%d %H:%M:%S} UTC")
 
 
 @app.command()

@@ -44,6 +44,7 @@ def sign_report(
     Raises:
         SignatureRefused: unknown signer, wrong passphrase, or a role that may not sign so by the change control plan;
             each is in the audit trail.
+        Conflict: this person has said the same of these bytes before; nothing is recorded.
         NotFound: there is no such report.
     """
     data = report_file(task, variant, root=root)
@@ -84,12 +85,17 @@ def _signed(
                 next_step=f"pccp.yaml of {task} says who may: "
                 + ", ".join(sorted(f"{one} by {role}" for one, role in allowed)),
             )
+        digest = sha256_of(data)
+        if any((one.signer.name, one.meaning) == (name, meaning) for one in work.signatures.of(digest)):
+            raise Conflict(
+                f"{name} has signed these bytes as {meaning} already.", next_step="One signature of a meaning counts."
+            )
         now = datetime.now(UTC)
         given = signatures.sign(
-            signer, meaning=meaning, what=f"report.json of {task}/{variant}", sha256=sha256_of(data), at=now,
+            signer, meaning=meaning, what=f"report.json of {task}/{variant}", sha256=digest, at=now,
             sign=unlocked,
         )  # fmt: skip
-        signatures.check(given, sha256_of(data))
+        signatures.check(given, digest)
         work.signatures.add(given)
         _audit(work, AuditAction.RECORD_SIGNED, agent=name, entity=given.sha256, at=now)
     return given

@@ -108,6 +108,14 @@ def test_a_signature_is_recorded_with_who_when_and_over_which_bytes(signers: Any
     assert signers.audited(given.sha256) == [("record.signed", "eva", "success")]
 
 
+def test_nobody_says_the_same_of_the_same_bytes_twice(signers: Any) -> None:
+    given = sign(signers, "eva")
+    with pytest.raises(Conflict, match="eva has signed these bytes as author already"):
+        sign(signers, "eva")
+    assert signers.signatures() == (given,)
+    assert signers.audited(given.sha256) == [("record.signed", "eva", "success")]
+
+
 def test_a_signers_name_is_given_once_and_only_what_was_validated_is_signed(signers: Any) -> None:
     with pytest.raises(Conflict, match="There is a signer eva already"):
         signing.add_signer(

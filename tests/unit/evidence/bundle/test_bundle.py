@@ -1,8 +1,10 @@
 """A bundle is checked with nothing but itself and a key, and whatever was changed in it is found and named."""
 
+import io
 import random
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -152,6 +154,76 @@ def test_something_that_is_no_key_is_not_a_reason_to_trust(bundle: bytes) -> Non
     for key in (b"", b"not a key"):
         with pytest.raises(SignatureInvalid, match="not an Ed25519 key"):
             verify(bundle, public_key=key)
+
+
+def test_a_file_that_only_holds_a_key_is_no_key(bundle: bytes, platform: Any, other_platform: Any) -> None:
+    assert verify(bundle, public_key=b"\n" + platform.pem + b"\n").ok
+    for key in (bundle, platform.pem + other_platform.pem, b"# ours\n" + platform.pem, platform.pem + b"\n" * 1024):
+        with pytest.raises(SignatureInvalid, match="not an Ed25519 key"):
+            verify(bundle, public_key=key)
+
+
+# Packed again by another tool
+
+
+def zipped(files: Files, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+STRUCTURE = "the archive's own structure"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_packed_again_by_another_tool_it_is_refused_and_what_was_edited_is_named(
+    bundle: bytes, platform: Any, method: int
+) -> None:
+    whole = unpack(bundle)
+    for key in (platform.pem, None):
+        assert blamed(verify(zipped(whole, method), public_key=key)) == {STRUCTURE}
+        edited = whole | {"report.json": whole["report.json"].replace(b"0", b"1"), "note.txt": b"trust me"}
+        del edited["ledger.json"]
+        verdict = verify(zipped(edited, method), public_key=key)
+        assert blamed(verdict) == {STRUCTURE, "report.json", "note.txt", "ledger.json"}
+        assert verdict.signatures == ()
+
+
+def test_packed_again_the_attestation_is_still_checked_with_the_key_that_was_given(
+    bundle: bytes, platform: Any, other_platform: Any
+) -> None:
+    verdict = verify(zipped(unpack(bundle)), public_key=other_platform.pem)
+    assert blamed(verdict) == {STRUCTURE, "attestation.dsse.json", "platform.pub.pem"}
+
+
+@pytest.mark.parametrize("spoil", ["method", "twice", "bomb", "many", "escape", "encrypted", "cut"])
+def test_what_cannot_be_read_within_bounds_is_refused_by_its_structure_alone(
+    bundle: bytes, platform: Any, spoil: str
+) -> None:
+    whole = unpack(bundle)
+    if spoil == "method":
+        data = zipped(whole, zipfile.ZIP_BZIP2)
+    elif spoil == "twice":
+        data = zipped(whole | {"report.jsoN": b""}).replace(b"report.jsoN", b"report.json")
+    elif spoil == "bomb":
+        data = zipped(whole | {"report.json": bytes(2**26 + 1)})
+    elif spoil == "many":
+        data = zipped(whole | {f"{number}.txt": b"" for number in range(64)})
+    elif spoil == "escape":
+        data = zipped(whole | {"\x1b[2J": b""})
+    elif spoil == "encrypted":
+        data = encrypted(zipped(whole))
+    else:
+        data = zipped(whole)[:-30]
+    assert blamed(verify(data, public_key=platform.pem)) == {STRUCTURE}
+
+
+def encrypted(data: bytes) -> bytes:
+    """The first file in the directory says that it is encrypted."""
+    flags = data.index(b"PK\x01\x02") + 8
+    return data[:flags] + b"\x01" + data[flags + 1 :]
 
 
 # Sealing

@@ -212,6 +212,17 @@ def test_an_endpoint_without_a_champion_decides_nothing(full_report: ValidationR
     met, missed, *rest = full_report.endpoints
     absent = missed.model_copy(update={"applicable": False, "value": None, "met": True, "reason": "no champion yet"})
     page = drawn(full_report.model_copy(update={"endpoints": (met, absent, *rest)}))
-    assert "✓ 1 primary endpoint met" in page
+    assert "✓ 1 applicable primary endpoint met" in page
     assert "decides nothing" in page
     assert "no champion yet" in page
+
+
+def test_the_first_page_counts_only_endpoints_that_apply_and_says_so(full_report: ValidationReport) -> None:
+    met, missed, *rest = full_report.endpoints
+    absent = met.model_copy(update={"applicable": False, "value": None, "reason": "no champion yet"})
+    for judged, said in (
+        ((met, met, absent, absent), "✓ all 2 applicable primary endpoints met"),
+        ((met, missed, absent), "✗ 1 of 2 applicable primary endpoints missed"),
+        ((met, met), "✓ all 2 primary endpoints met"),
+    ):
+        assert said in drawn(full_report.model_copy(update={"endpoints": (*judged, *rest)}))

@@ -84,6 +84,22 @@ def test_it_has_pages_tags_and_a_bookmark_for_each_heading(page: str, pdf: bytes
         assert heading in titles
 
 
+@pytest.mark.parametrize("above_mm", range(204, 256, 6))
+def test_the_heading_of_the_checklists_stands_on_the_page_of_the_first_one(page: str, above_mm: int) -> None:
+    from weasyprint import HTML
+
+    style, section = (
+        re.search(pattern, page, re.DOTALL) for pattern in (r"<style>.*?</style>", r'<h2 id="checklists".*?(?=<h2)')
+    )
+    assert style
+    assert section
+    filled = f"{style.group()}<main><div style='height:{above_mm}mm'></div>{section.group()}</main>"
+    pages = [[box.element_tag for box in sheet._page_box.descendants()] for sheet in HTML(string=filled).render().pages]
+    (first,) = [tags for tags in pages if "h2" in tags]
+    assert "h3" in first
+    assert first.count("tr") > 1  # a row besides the table's head
+
+
 def test_a_page_that_names_an_address_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secret.png").write_bytes(b"x")
     for address in ("https://example.org/x.png", f"file://{tmp_path}/secret.png"):
