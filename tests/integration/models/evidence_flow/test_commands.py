@@ -44,7 +44,8 @@ def test_a_plan_is_shown_with_whether_its_bytes_are_registered(installation: Any
     registered = fiducial(installation, "plan", "register", "--by", "Dr. Planner")
     assert "registered by Dr. Planner at" in registered.stdout, registered.stderr
     shown = fiducial(installation, "plan", "show")
-    for told in ("registered by Dr. Planner at", "primary: auroc_not_inferior_to_champion", "floor: sex", "α = 0.025"):
+    primary, floor = "primary: auroc_not_inferior_to_champion", "floor: auroc_floor_by_sex"
+    for told in ("registered by Dr. Planner at", primary, floor, "α = 0.025"):
         assert told in shown.stdout
 
 
@@ -70,7 +71,7 @@ def test_promoting_what_was_not_validated_ends_with_the_next_step(installation: 
     assert installation.ledger() == ()
 
 
-def test_the_ledger_fits_a_terminal_of_80_columns(validated: Any, installation: Any, fiducial: Fiducial) -> None:
+def test_the_ledger_fits_a_terminal_of_80_columns(validated: Any, fiducial: Fiducial) -> None:
     shown = fiducial(validated, "ledger")
     assert shown.returncode == 0, shown.stderr
     lines = shown.stdout.splitlines()
@@ -85,6 +86,9 @@ def test_the_ledger_fits_a_terminal_of_80_columns(validated: Any, installation: 
             line.plan_sha256[:8], "Engineer", "validation",
         ):  # fmt: skip
             assert told in row
+
+
+def test_a_ledger_without_a_line_says_so(installation: Any, fiducial: Fiducial) -> None:
     assert f"No test set was opened for {TASK}." in fiducial(installation, "ledger").stdout
 
 
@@ -98,22 +102,22 @@ def sealed(promoted: Any, first_bundle: bytes, tmp_path: Path) -> tuple[Path, Pa
 
 
 def test_a_bundle_is_verified_with_nothing_but_itself_and_a_key(
-    installation: Any, fiducial: Fiducial, sealed: tuple[Path, Path]
+    promoted: Any, fiducial: Fiducial, sealed: tuple[Path, Path]
 ) -> None:
     file, key = sealed
-    ended = fiducial(installation, "verify", str(file), "--key", str(key))
+    ended = fiducial(promoted, "verify", str(file), "--key", str(key))
     assert (ended.returncode, "Everything agrees.\n" in ended.stdout) == (0, True), ended.stderr
-    ended = fiducial(installation, "verify", str(file))
+    ended = fiducial(promoted, "verify", str(file))
     assert (ended.returncode, "give --key to know who made it" in ended.stdout) == (0, True), ended.stderr
 
     files = dict(bundle.unpack(file.read_bytes()))
     file.write_bytes(bundle.pack({**files, "ledger.json": files["ledger.json"] + b" "}))
-    ended = fiducial(installation, "verify", str(file), "--key", str(key))
+    ended = fiducial(promoted, "verify", str(file), "--key", str(key))
     assert ended.returncode == ALTERED
     assert ended.stderr.startswith(f"fiducial: {file} does not verify: ledger.json.")
 
     for missing in ((str(file.with_name("absent.zip")),), (str(file), "--key", str(key.with_name("absent.pem")))):
-        ended = fiducial(installation, "verify", *missing)
+        ended = fiducial(promoted, "verify", *missing)
         assert (ended.returncode, "is not a file." in ended.stderr) == (NOT_FOUND, True), ended.stderr
 
 
