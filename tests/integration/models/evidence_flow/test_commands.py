@@ -82,10 +82,11 @@ def test_the_ledger_fits_a_terminal_of_80_columns(validated: Any, fiducial: Fidu
     for line in opened:
         row = next(row for row in lines if row.split()[:1] == [str(line.number)])
         for told in (
-            f"{line.opened_at:%Y-%m-%d %H:%M:%S}", line.model_version.rpartition("/")[2], line.model_sha256[:8],
+            f"{line.opened_at:%Y-%m-%d}", line.model_version.rpartition("/")[2], line.model_sha256[:8],
             line.plan_sha256[:8], "Engineer", "validation",
         ):  # fmt: skip
             assert told in row
+        assert f"{line.opened_at:%H:%M:%S}" in shown.stdout
 
 
 def test_a_ledger_without_a_line_says_so(installation: Any, fiducial: Fiducial) -> None:
