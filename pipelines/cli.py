@@ -106,10 +106,10 @@ def _about_place(error: OSError) -> tuple[str, int]:
 
 
 def _is_in_home(path: Path) -> bool:
-    from infra.settings import Settings
+    from pipelines.wiring import offline
 
     try:
-        home = Settings.from_environment().home
+        home = offline().settings.home
     except InvalidSetting:
         return False  # the command got so far without its settings
     return path.absolute().is_relative_to(home.absolute())
