@@ -91,11 +91,15 @@ def _table_of_test_set(lines: "Sequence[TestSetOpening]") -> "Table":
     from pipelines.tables import add, table
 
     counts = f"{len(lines)} openings, {len({line.model_sha256 for line in lines})} different models"
-    title = f"Test set {lines[0].dataset_version} of {lines[0].task}\n{counts}"
-    shown = table("#", "when (UTC)", "model", "SHA-256", "plan", "by", "for", title=title)
+    shown = table(
+        "#", "when (UTC)", "model", "SHA-256", "plan", "by",
+        title=f"Test set {lines[0].dataset_version} of {lines[0].task}\n{counts}",
+        whole=("#", "when (UTC)", "SHA-256", "plan"),
+    )  # fmt: skip
     for line in lines:
+        by = line.opened_by if line.purpose == "validation" else f"{line.opened_by} ({line.purpose})"
         add(
             shown, str(line.number), f"{line.opened_at:%Y-%m-%d %H:%M:%S}", line.model_version.rpartition("/")[2],
-            line.model_sha256[:_DIGITS], line.plan_sha256[:_DIGITS], line.opened_by, line.purpose,
+            line.model_sha256[:_DIGITS], line.plan_sha256[:_DIGITS], by,
         )  # fmt: skip
     return shown

@@ -23,7 +23,9 @@ from pipelines import plans
 from pipelines.wiring import Offline
 
 REPORT, GALLERY, SBOM, WEIGHTS = "report.json", "gallery.json", "sbom.cdx.json", "weights.bin"
+_RUN = "run.json"
 _FROM_COPY = ("requirements.lock", "params.yaml", "dvc.lock")
+_MOVE_ON = frozenset({*_FROM_COPY, _RUN})  # with the working copy and MLflow, after the version was promoted
 
 
 def files_of(
@@ -48,18 +50,21 @@ def files_of(
         "ledger.json": readable_json([line.model_dump(mode="json") for line in report.ledger]),
         "dataset.json": readable_json(manifest.dataset_version.model_dump(mode="json")),
         "manifest.json": lineage.manifest_bytes(manifest),
-        "run.json": run_record(root, manifest.run_id),
+        _RUN: run_record(root, manifest.run_id),
         WEIGHTS: b"".join(checkpoints.canonical_bytes(checkpoints.read_weights(_checkpoint(manifest, root)))),
     }
 
 
 def keep(manifest: ModelManifest, files: Mapping[str, bytes], *, work: UnitOfWork, root: Offline) -> None:
-    """Put the files into the object store and name them in the database; again with the same bytes, nothing changes.
+    """Put the files into the object store and name them in the database; what is kept stays as it was first kept.
 
     Raises:
-        IntegrityViolation: the version's evidence was kept before, with other bytes.
+        IntegrityViolation: the version's own evidence (report, plans, decision, weights …) was kept with other bytes.
     """
+    known = work.evidence_files.of_version(manifest.task, manifest.version)
     for name, data in sorted(files.items()):
+        if name in known and name in _MOVE_ON:
+            continue
         sha256 = root.objects.put(work.tenant, data)
         work.evidence_files.add(manifest.task, manifest.version, name, sha256=sha256, size_bytes=len(data))
 

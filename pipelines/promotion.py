@@ -111,7 +111,7 @@ def put_in_force(task: str, *, approver: str, root: Offline, why: str = "") -> P
     evidence = {
         bento.manifest.version: kept_evidence.files_of(bento.manifest, one.report, decisions[one.version], root=root)
         for bento, one in zip(packaged, found, strict=True)
-        if one.version in decisions
+        if _may_serve(one, decisions)
     }
     policy = _unchanged(before, wanted) or wanted
     with root.database.unit_of_work(root.tenant) as work:

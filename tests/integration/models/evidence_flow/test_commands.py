@@ -80,13 +80,12 @@ def test_the_ledger_fits_a_terminal_of_80_columns(validated: Any, fiducial: Fidu
     assert f"Test set {opened[0].dataset_version} of {TASK}" in shown.stdout
     assert "2 openings, 2 different models" in shown.stdout
     for line in opened:
-        row = next(row for row in lines if row.split()[:1] == [str(line.number)])
+        row = next(row for row in lines[2:] if row.split()[:1] == [str(line.number)])
         for told in (
-            f"{line.opened_at:%Y-%m-%d}", line.model_version.rpartition("/")[2], line.model_sha256[:8],
-            line.plan_sha256[:8], "Engineer", "validation",
+            f"{line.opened_at:%Y-%m-%d %H:%M:%S}", line.model_version.rpartition("/")[2], line.model_sha256[:8],
+            line.plan_sha256[:8], "Engineer",
         ):  # fmt: skip
             assert told in row
-        assert f"{line.opened_at:%H:%M:%S}" in shown.stdout
 
 
 def test_a_ledger_without_a_line_says_so(installation: Any, fiducial: Fiducial) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from domain.change_control import GateDecision
 from domain.errors import CriteriaNotMet, Refused
-from pipelines import judging, promotion
+from models.plans import PLANS, pccp_file
+from pipelines import judging, kept_evidence, promotion
 from pipelines.candidates import candidates
 from pipelines.promotion import Promotion
 
@@ -82,6 +83,28 @@ def test_a_report_that_does_not_compare_with_the_champion_in_force_promotes_noth
 def test_the_same_question_gets_the_recorded_answer_and_makes_no_new_policy(promoted: Any) -> None:
     before = promoted.in_force()
     first = promoted.decisions(before.champion)
-    promoted.validated("first")
     again = promote(promoted, "Dr. First")
     assert (again.decisions, promoted.decisions(before.champion), again.policy) == (first, first, before)
+
+
+def test_what_was_promoted_is_promoted_again_though_the_working_copy_has_moved_on(promoted: Any) -> None:
+    before = promoted.in_force()
+    kept = kept_evidence.names_kept(TASK, before.champion, root=promoted.root)
+    for name in ("dvc.lock", "params.yaml"):  # as after preparing another source
+        file = promoted.root.copy / name
+        file.write_bytes(file.read_bytes() + b"# another source\n")
+    assert promote(promoted, "Dr. First").policy == before
+    assert kept_evidence.names_kept(TASK, before.champion, root=promoted.root) == kept
+
+
+def test_under_an_amended_change_control_plan_the_same_model_is_judged_anew_as_another_version(promoted: Any) -> None:
+    before = promoted.in_force()
+    file = pccp_file(TASK, folder=promoted.root.copy / PLANS)
+    file.write_bytes(file.read_bytes() + b"# amended\n")
+    again = promote(promoted, "Dr. First")
+    assert again.policy.champion > before.champion
+    assert again.decisions[0].pccp_sha256 != promoted.decisions(before.champion)[0].pccp_sha256
+    for version in (before.champion, again.policy.champion):
+        kept = kept_evidence.read_kept(TASK, version, root=promoted.root)
+        (decision,) = promoted.decisions(version)
+        assert GateDecision.model_validate_json(kept["decision.json"]) == decision

@@ -93,14 +93,19 @@ def amend_plans(project: Path) -> None:
     pccp.write_text(yaml.safe_dump(allowed))
 
 
-@pytest.fixture(scope="module")
-def fiducial(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The command in a project of its own, whose two phantoms are tiny, on a home beside it."""
-    base = tmp_path_factory.mktemp("reproduce")
-    project = base / "project"
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """The home that ``fiducial`` works on."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def fiducial(installed: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The command in a project of its own, whose two phantoms are tiny."""
+    project = tmp_path / "project"
     working_copy.refresh(project, project=PROJECT)
-    write_tiny_source(project, base / "a", name="phantom_chest", use="development", shares=(0.25, 0.4))
-    write_tiny_source(project, base / "b", name="phantom_chest_elsewhere", use="external", shares=(0.0, 1.0))
+    write_tiny_source(project, tmp_path / "a", name="phantom_chest", use="development", shares=(0.25, 0.4))
+    write_tiny_source(project, tmp_path / "b", name="phantom_chest_elsewhere", use="external", shares=(0.0, 1.0))
     shorten_training(project)
     amend_plans(project)
     git(project, "checkout", "--quiet", "-b", "tiny")
@@ -111,7 +116,7 @@ def fiducial(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subproce
     def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         ended = subprocess.run(
             [sys.executable, "-m", "pipelines.cli", *arguments], cwd=project, capture_output=True, text=True,
-            env=ours | {"FIDUCIAL_HOME": str(base / "home")}, timeout=300,
+            env=ours | {"FIDUCIAL_HOME": str(installed)}, timeout=300,
         )  # fmt: skip
         assert ended.returncode == code, ended.stderr
         return ended
@@ -120,7 +125,7 @@ def fiducial(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subproce
 
 
 def test_training_again_from_commit_and_remote_gives_the_same_digests_and_figures(
-    fiducial: Callable[..., Any], tmp_path: Path
+    fiducial: Callable[..., Any], installed: Path, tmp_path: Path
 ) -> None:
     fiducial("train", "--source", "phantom_chest", "--preset", "smoke")
     fiducial("plan", "register", "--by", "Planner")
@@ -135,10 +140,8 @@ def test_training_again_from_commit_and_remote_gives_the_same_digests_and_figure
 
     pushed = fiducial("data", "push", "--to", str(remote), "--task", TASK)
     assert "prepare@phantom_chest, prepare@phantom_chest_elsewhere" in pushed.stdout
-    home = Path(next(line for line in fiducial("validate").stdout.splitlines() if line.startswith("report: "))[8:])
-    workspace = next(parent for parent in home.parents if parent.name == "workspace")
     for gone in (".dvc/cache", "data/store/prepared", "data/store/raw"):
-        shutil.rmtree(workspace / gone)
+        shutil.rmtree(installed / "workspace" / gone)
 
     again = fiducial("reproduce", str(bundle), "--remote", str(remote))
     lines = again.stdout.splitlines()

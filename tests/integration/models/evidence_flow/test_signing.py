@@ -1,5 +1,6 @@
 """From the clinical level on a model serves only when those whom the change control plan names signed its report."""
 
+import shutil
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from domain.electronic_signature import ElectronicSignature, SignatureMeaning, SignerRole
 from domain.errors import Conflict, CriteriaNotMet, ForbiddenByLevel, NotFound, SignatureRefused
 from domain.level import LevelName
-from pipelines import promotion, signing
+from pipelines import kept_evidence, promotion, signing
 from pipelines.wiring import Offline
 
 pytestmark = pytest.mark.slow
@@ -29,9 +30,11 @@ def passphrase(name: str) -> str:
     return f"{PASSPHRASE} of {name}"
 
 
-def sign(installation: Any, name: str, *, meaning: str = "", said: str = "") -> ElectronicSignature:
+def sign(
+    installation: Any, name: str, *, meaning: str = "", said: str = "", variant: str = "network-seed1"
+) -> ElectronicSignature:
     return signing.sign_report(
-        TASK, "network-seed1", name=name, passphrase=said or passphrase(name),
+        TASK, variant, name=name, passphrase=said or passphrase(name),
         meaning=SignatureMeaning(meaning) if meaning else ASKED[name], root=installation.root,
     )  # fmt: skip
 
@@ -76,6 +79,30 @@ def test_a_signature_on_an_earlier_report_does_not_count(signers: Any) -> None:
         promote(signers, "quinn")
     for name in ("author", "review", "approval"):
         assert f"signature_{name}:" in refused.value.what
+
+
+def test_what_was_promoted_without_signatures_is_no_answer_once_they_are_asked_for(promoted: Any) -> None:
+    before = promoted.in_force()
+    with pytest.raises(CriteriaNotMet, match="signature_author: found"):
+        promote(promoted, "Dr. First")  # who promoted it before
+    assert promoted.in_force() == before
+
+
+def test_a_network_signed_later_than_the_champion_can_still_be_promoted(signers: Any) -> None:
+    second = "network-seed2"
+    shutil.copytree(signers.trainings.checkpoints("second") / second, signers.root.store("checkpoints", TASK, second))
+    assert signers.stage() == 0
+    for name in PEOPLE:
+        sign(signers, name)
+    first = promote(signers, "quinn").policy
+    assert (first.challengers, len(first.shadows)) == ((), 2)
+    with pytest.raises(NotFound, match="No evidence of"):
+        kept_evidence.names_kept(TASK, first.shadows[0], root=signers.root)
+    for name in PEOPLE:
+        sign(signers, name, variant=second)
+    then = promote(signers, "quinn").policy
+    assert (then.champion, [one.version for one in then.challengers]) == (first.champion, [first.shadows[0]])
+    assert kept_evidence.names_kept(TASK, first.shadows[0], root=signers.root)
 
 
 def test_a_role_that_may_not_sign_so_is_refused_and_in_the_audit_trail(signers: Any) -> None:
