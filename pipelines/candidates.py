@@ -33,12 +33,13 @@ def candidates(task: str, *, approver: str, root: Offline) -> list[Candidate]:
     Under another change control plan, or where signatures begin to be asked for, it is another question to the gate, so
     that it gets another version: a version has one decision to promote it.
     """
+    validated = zip(read_trained(task), read_reports(task), strict=True)
     question = {
         "pccp_sha256": sha256_of(plans.document(task, PCCP_FILE, folder=root.copy)),
         "signatures": "not required" if root.settings.limits_of_level.demo_models else "required",
     }
     found = []
-    for trained, report in zip(read_trained(task), read_reports(task), strict=True):
+    for trained, report in validated:
         sha256 = report_digest(task, trained.variant)
         tags = {"variant": trained.variant, "report_sha256": sha256, **question}
         version = registry.register(root.tracking, task=task, run_id=trained.run_id, approver=approver, tags=tags)
