@@ -6,6 +6,8 @@ import logging
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from PIL import ImageFile
+
 from domain.errors import BadInput, Unavailable
 from domain.identifiers import sha256_of
 
@@ -28,9 +30,9 @@ def pdf_bytes(html: str, *, declared: date) -> bytes:
     """
     # It warns of each rule that is for screens only.
     logging.getLogger("weasyprint").setLevel(logging.ERROR)
-    document = _document(html)
-    document.metadata.created = document.metadata.modified = f"{declared.isoformat()}T00:00:00Z"
-    data = document.write_pdf(
+    drawn = laid_out(html)
+    drawn.metadata.created = drawn.metadata.modified = f"{declared.isoformat()}T00:00:00Z"
+    data = drawn.write_pdf(
         pdf_variant=VARIANT, pdf_identifier=bytes.fromhex(sha256_of(html.encode())[:32]), pdf_tags=True
     )
     if not isinstance(data, bytes):
@@ -38,7 +40,14 @@ def pdf_bytes(html: str, *, declared: date) -> bytes:
     return data
 
 
-def _document(html: str) -> Document:
+def laid_out(html: str) -> Document:
+    """The page on sheets, as WeasyPrint's document; the one door to it.
+
+    Raises:
+        Unavailable, BadInput: as ``pdf_bytes``.
+    """
+    # WeasyPrint lets Pillow read truncated images, in the whole process: a film that lost its end must stay unreadable.
+    truncated = ImageFile.LOAD_TRUNCATED_IMAGES
     try:
         # Late: loading it opens Pango, which only drawing a PDF needs.
         from weasyprint import HTML
@@ -48,6 +57,8 @@ def _document(html: str) -> Document:
             f"A library that draws text is not installed ({str(error).splitlines()[0]}).",
             next_step=f"On Debian: apt-get install {PACKAGES}",
         ) from None
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = truncated
 
     class OnlyWithin(URLFetcher):  # type: ignore[misc]
         def fetch(self, url: str, headers: Any = None) -> Any:

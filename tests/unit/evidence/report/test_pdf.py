@@ -13,7 +13,7 @@ from domain.electronic_signature import ElectronicSignature
 from domain.errors import BadInput
 from domain.identifiers import sha256_of
 from evidence.page import render
-from evidence.pdf import pdf_bytes
+from evidence.pdf import laid_out, pdf_bytes
 from evidence.record import ValidationReport
 from evidence.report import report_bytes
 
@@ -86,15 +86,13 @@ def test_it_has_pages_tags_and_a_bookmark_for_each_heading(page: str, pdf: bytes
 
 @pytest.mark.parametrize("above_mm", range(204, 256, 6))
 def test_the_heading_of_the_checklists_stands_on_the_page_of_the_first_one(page: str, above_mm: int) -> None:
-    from weasyprint import HTML
-
     style, section = (
         re.search(pattern, page, re.DOTALL) for pattern in (r"<style>.*?</style>", r'<h2 id="checklists".*?(?=<h2)')
     )
     assert style
     assert section
     filled = f"{style.group()}<main><div style='height:{above_mm}mm'></div>{section.group()}</main>"
-    pages = [[box.element_tag for box in sheet._page_box.descendants()] for sheet in HTML(string=filled).render().pages]
+    pages = [[box.element_tag for box in sheet._page_box.descendants()] for sheet in laid_out(filled).pages]
     (first,) = [tags for tags in pages if "h2" in tags]
     assert "h3" in first
     assert first.count("tr") > 1  # a row besides the table's head
@@ -120,3 +118,21 @@ def test_without_pango_the_debian_packages_are_named() -> None:
                           env={**os.environ, "PYTHONPATH": str(Path.cwd())}).stdout  # fmt: skip
     assert "libpango-1.0-0" in said
     assert "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0" in said
+
+
+# WeasyPrint's import allows Pillow to read truncated images; in this process films are decoded too.
+DRAWN_THEN_DECODED = """
+import datetime, io
+from PIL import Image
+from evidence.pdf import pdf_bytes
+pdf_bytes("<p>x</p>", declared=datetime.date(2026, 3, 2))
+whole = io.BytesIO()
+Image.effect_noise((64, 64), 50).save(whole, "PNG")
+try: Image.open(io.BytesIO(whole.getvalue()[:2000])).load()
+except OSError: print("refused")
+"""
+
+
+def test_drawing_a_pdf_does_not_let_truncated_films_be_read() -> None:
+    done = subprocess.run([sys.executable, "-c", DRAWN_THEN_DECODED], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "refused"
