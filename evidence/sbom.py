@@ -2,6 +2,7 @@
 
 import json
 import re
+import sysconfig
 import uuid
 from collections.abc import Iterable
 from importlib.metadata import Distribution, distributions
@@ -29,9 +30,14 @@ class Package(Record):
 
 
 def installed() -> tuple[Package, ...]:
-    """What this interpreter would import, by name; of two copies on the path the first counts, as for an import."""
+    """What is installed in this environment, by name.
+
+    Asked of the environment's folders, not of the import path: setuptools puts its private copies there once it is
+    imported, and the list must not depend on what ran before.
+    """
     found: dict[str, Package] = {}
-    for distribution in distributions():
+    folders = dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))
+    for distribution in distributions(path=list(folders)):
         stated = distribution.metadata["Name"]
         if stated:  # a removal that was cut short leaves a folder without metadata
             name = re.sub(r"[-_.]+", "-", stated).lower()

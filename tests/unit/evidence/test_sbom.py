@@ -1,6 +1,8 @@
 """The bill of materials is valid CycloneDX, names what is installed, and has the same bytes for the same packages."""
 
 import json
+import subprocess
+import sys
 from importlib.metadata import version
 
 import pytest
@@ -72,3 +74,11 @@ def test_it_lists_what_is_installed_here_once_each_by_the_normal_name() -> None:
 
 def test_it_does_not_claim_that_packages_need_nothing() -> None:
     assert "dependencies" not in json.loads(sbom_bytes(PACKAGES))
+
+
+def test_what_was_imported_before_changes_nothing() -> None:
+    script = "from evidence.sbom import installed; a = installed(); import setuptools; print(a == installed(), len(a))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    same, count = done.stdout.split()
+    assert same == "True"
+    assert int(count) > 100
