@@ -162,7 +162,9 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = _project(tmp_path_factory.mktemp("graph") / "project")
     params = yaml.safe_load((project / "params.yaml").read_text())
     outs = [f"{kind}/{source}" for source in params["sources"] for kind in ("raw", "prepared")]
-    outs += [f"{kind}/{task}" for task in params["tasks"] for kind in ("checkpoints", "reports", "predictions")]
+    outs += [
+        f"{kind}/{task}" for task in params["tasks"] for kind in ("champion", "checkpoints", "reports", "predictions")
+    ]
     for out in outs:
         (project / "data/store" / out).mkdir(parents=True)
         (project / "data/store" / out / "bytes").write_text(out)
@@ -182,6 +184,8 @@ STALE_AFTER = {
         "prepare@phantom_chest_elsewhere",
         f"validate@{TASK}",
     },
+    f"data/store/champion/{TASK}/bytes": {f"validate@{TASK}"},
+    f"models/plans/{TASK}/plan.yaml": {f"validate@{TASK}"},
     "pipelines/lifecycle.py": set(),
     "models/packaging.py": set(),
 }
