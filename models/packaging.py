@@ -185,7 +185,8 @@ def _stage(
 def _build(staging: Path, manifest: ModelManifest, *, bento_home: Path) -> None:
     """Build in a process of its own: BentoML imports the staged service, which must not meet modules loaded here."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment |= process_environment() | {"BENTOML_HOME": str(bento_home)}
+    # Without uv BentoML would install it from PyPI, into the very environment that the bill of materials lists.
+    environment |= process_environment() | {"BENTOML_HOME": str(bento_home), "PIP_NO_INDEX": "1"}
     command = [sys.executable, "-m", "bentoml", "build", "--version", str(manifest.version), "--output", "tag", "."]
     finished = subprocess.run(
         command, cwd=staging, env=environment, capture_output=True, text=True, timeout=_BUILD_TIMEOUT_S, check=False

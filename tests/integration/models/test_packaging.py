@@ -19,6 +19,7 @@ import pytest
 
 import models
 from domain.errors import DigestMismatch
+from evidence.sbom import installed
 from models.inference import Classifier
 from models.packaging import PackagedBento, build_bento
 
@@ -140,3 +141,11 @@ def test_a_report_about_another_model_is_refused(trained: Any, root: Path, tmp_p
 
     with pytest.raises(DigestMismatch):
         package(trained, tmp_path)
+
+
+def test_building_a_bento_installs_nothing(trained: Any, root: Path, tmp_path: Path) -> None:
+    before = installed()
+    shutil.copytree(root / "reports", tmp_path / "reports")
+    package(trained, tmp_path)
+    assert installed() == before
+    assert "uv" in {one.name for one in before}, "BentoML would fetch it"
