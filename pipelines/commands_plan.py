@@ -97,9 +97,8 @@ def _table_of_test_set(lines: "Sequence[TestSetOpening]") -> "Table":
         whole=("#", "when (UTC)", "SHA-256", "plan"),
     )  # fmt: skip
     for line in lines:
-        by = line.opened_by if line.purpose == "validation" else f"{line.opened_by} ({line.purpose})"
         add(
             shown, str(line.number), f"{line.opened_at:%Y-%m-%d %H:%M:%S}", line.model_version.rpartition("/")[2],
-            line.model_sha256[:_DIGITS], line.plan_sha256[:_DIGITS], by,
+            line.model_sha256[:_DIGITS], line.plan_sha256[:_DIGITS], line.opened_by,
         )  # fmt: skip
     return shown

@@ -54,7 +54,7 @@ class Door:
         first = next(
             place
             for place, line in enumerate(lines)
-            if line.model_sha256 == model_sha256 and line.plan_sha256 == self.plan.sha256
+            if (line.model_sha256, line.plan_sha256, line.purpose) == (model_sha256, self.plan.sha256, self.purpose)
         )
         return lines[: first + 1]
 
@@ -67,19 +67,15 @@ def door(task: str, plan_sha256: Sha256, *, root: Offline, folder: Path) -> Door
     """
     with root.database.unit_of_work(root.tenant, read_only=True) as work:
         plan = work.plans.get(task, plan_sha256)
-    by, purpose = announced(folder)
-    return Door(root=root, plan=plan, by=by, purpose=purpose)
+    return Door(root=root, plan=plan, by=announced(folder), purpose="validation")
 
 
-def announce(folder: Path, *, by: str, purpose: Purpose = "validation") -> None:
-    """Leave for the stage, which takes no arguments from a person, who opens the test set and what for."""
-    (folder / ".git" / _NOTE).write_text(f"{purpose}\n{by}\n", encoding="utf-8")
+def announce(folder: Path, *, by: str) -> None:
+    """Leave for the stage, which takes no arguments from a person, who opens the test set."""
+    (folder / ".git" / _NOTE).write_text(f"{by}\n", encoding="utf-8")
 
 
-def announced(folder: Path) -> tuple[str, Purpose]:
-    """Who opens and what for; where nobody said so, the account ``dvc``."""
+def announced(folder: Path) -> str:
+    """Who opens it; where nobody said so, the account ``dvc``."""
     note = folder / ".git" / _NOTE
-    if not note.is_file():
-        return "dvc", "validation"
-    purpose, by = note.read_text(encoding="utf-8").splitlines()
-    return by, "reproduction" if purpose == "reproduction" else "validation"
+    return note.read_text(encoding="utf-8").strip() if note.is_file() else "dvc"

@@ -12,6 +12,7 @@ from data import versions
 from data.versions import Workspace
 from domain.acceptance import MetricValue
 from domain.errors import DataProblem, NotFound, NotReproduced, Refused, Unavailable
+from domain.identifiers import sha256_of
 from domain.model_version import ModelManifest
 from evidence import bundle
 from evidence.record import ValidationReport
@@ -77,6 +78,7 @@ def reproduce(files: Mapping[str, bytes], *, remote: Path | None, root: Offline)
         _pull(clone, manifest, remote=remote, root=root)
         environment = _environment(Path(folder) / "home", root)
         Workspace(clone).reproduce(f"train@{manifest.task}", force=True, environment=environment)
+        _tell_ledger(files, manifest, root)
         _validate(clone, manifest, environment)
         trained = TrainedModel.load(clone / STORE / "checkpoints" / manifest.task / manifest.variant)
         report = (clone / STORE / "reports" / manifest.task / manifest.variant / "report.json").read_bytes()
@@ -99,12 +101,12 @@ def require_same(found: tuple[Compared, ...], *, model_version: str) -> None:
 
 
 def _checked_out(manifest: ModelManifest, clone: Path) -> Path:
-    subprocess.run(["git", "clone", "--quiet", "--no-checkout", str(PROJECT), str(clone)], check=True)
-    done = subprocess.run(
-        ["git", "-C", str(clone), "checkout", "--quiet", "--detach", manifest.git_commit], capture_output=True
-    )
-    if done.returncode:
-        raise NotFound(f"This clone has no commit {manifest.git_commit}.", next_step="git fetch")
+    for command in (
+        ["git", "clone", "--quiet", "--no-checkout", str(PROJECT), str(clone)],
+        ["git", "-C", str(clone), "checkout", "--quiet", "--detach", manifest.git_commit],
+    ):
+        if subprocess.run(command, capture_output=True).returncode:
+            raise NotFound(f"This clone has no commit {manifest.git_commit}.", next_step="git fetch")
     return clone
 
 
@@ -130,21 +132,31 @@ def _pull(clone: Path, manifest: ModelManifest, *, remote: Path | None, root: Of
             raise NotReproduced(f"The remote holds {found.name}, recorded was {version.name}.")
 
 
+def _tell_ledger(files: Mapping[str, bytes], manifest: ModelManifest, root: Offline) -> None:
+    """Where the version's plan is registered, that its test set is opened once more; it costs no share of alpha."""
+    with root.database.unit_of_work(root.tenant, read_only=True) as work:
+        known = [one for one in work.plans.list(manifest.task) if one.sha256 == sha256_of(files["plan.yaml"])]
+    for plan in known:
+        opening.Door(root=root, plan=plan, by="reproduction", purpose="reproduction")(
+            dataset_version=manifest.dataset_version,
+            model_version=f"{manifest.task}/{manifest.variant}",
+            model_sha256=manifest.model_sha256,
+        )
+
+
 def _validate(clone: Path, manifest: ModelManifest, environment: Mapping[str, str]) -> None:
     champion.lay_out(clone / STORE / "champion" / manifest.task, None, None)  # its figures are not what is compared
     opening.announce(clone, by="reproduction")  # in a ledger of its own, which ends with the folder
-    command = [
-        sys.executable,
-        "-m",
-        "pipelines.cli",
-        "plan",
-        "register",
-        "--task",
-        manifest.task,
-        "--by",
-        "reproduction",
-    ]
-    subprocess.run(command, cwd=clone, env={**os.environ, **environment}, check=True, capture_output=True)
+    register = ["plan", "register", "--task", manifest.task, "--by", "reproduction"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *register],
+        cwd=clone, env={**os.environ, **environment}, capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode:
+        raise NotReproduced(
+            f"The commit of {manifest.model_version} does not register its plan: {done.stderr.strip()[-300:]}",
+            next_step="Check the commit's models/plans.",
+        )
     Workspace(clone).reproduce(f"validate@{manifest.task}", force=True, environment=environment)
 
 

@@ -27,7 +27,7 @@ OURS = {
 # Needed by aiohttp and redis on Python before 3.11.3 only; see scripts/lock.py.
 OLDER_PYTHON = {"async-timeout"}
 TORCH = {"torch"}
-# Run as a program, or loaded by name: DVC, SQLAlchemy's driver, pydicom's decoders, FastAPI's parser of uploads, and uv,
+# Run as a program, or loaded by name: DVC, SQLAlchemy's driver, pydicom's decoders, FastAPI's parser of uploads; uv,
 # which BentoML would fetch by itself while a version is packaged.
 NOT_IMPORTED = {
     "dvc", "psycopg", "pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle", "python-multipart", "uv",

@@ -150,6 +150,7 @@ def test_training_again_from_commit_and_remote_gives_the_same_digests_and_figure
     assert named[:2] == ["weights SHA-256", "model SHA-256"]
     assert any(name.startswith("auroc on phantom_chest@") for name in named)
     assert any(name.startswith("auroc on phantom_chest_elsewhere@") for name in named)
+    assert "reproduction" in fiducial("ledger").stdout
 
 
 @pytest.fixture
