@@ -14,6 +14,9 @@ class Permission(StrEnum):
     READ_STUDY = "read_study"
     READ_TRACE = "read_trace"
     READ_WORKLIST = "read_worklist"
+    REVIEW_STUDY = "review_study"
+    READ_TRAFFIC = "read_traffic"
+    CHANGE_TRAFFIC = "change_traffic"
 
 
 class UserRole(StrEnum):
@@ -24,8 +27,8 @@ class UserRole(StrEnum):
 
 
 ROLES: dict[UserRole, frozenset[Permission]] = {
-    UserRole.CLINICIAN: frozenset(Permission),
-    UserRole.ENGINEER: frozenset({Permission.READ_TRACE}),
+    UserRole.CLINICIAN: frozenset(Permission) - {Permission.CHANGE_TRAFFIC},
+    UserRole.ENGINEER: frozenset({Permission.READ_TRACE, Permission.READ_TRAFFIC, Permission.CHANGE_TRAFFIC}),
 }
 
 

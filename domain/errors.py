@@ -176,6 +176,12 @@ class ForbiddenByLevel(Refused):
     code = "forbidden-by-level"
 
 
+class TaskSwitchedOff(Refused):
+    """The task's kill switch is on: no model version answers."""
+
+    code = "task-switched-off"
+
+
 class CriteriaNotMet(Refused):
     """A model version misses an acceptance criterion of its task."""
 

@@ -32,6 +32,72 @@ class ReferenceAnswer(BaseModel):
     tolerance: float
 
 
+Engine = Literal["torch", "onnxruntime", "openvino", "rule"]
+Precision = Literal["fp32", "bf16", "int8"]
+
+
+class EngineCandidate(BaseModel):
+    """One engine and precision, compared on the whole tuning set with the trained model and timed on one machine."""
+
+    model_config = ConfigDict(frozen=True)
+
+    engine: Engine
+    precision: Precision
+    model_sha256: Sha256  # of the bytes it runs
+    ms_single: float  # median milliseconds of one image alone
+    ms_batched: float  # and of one image in a batch of 16
+    max_difference: float  # in probability, from the trained model
+    tolerance: float
+    auroc_difference: MetricValue | None  # candidate minus trained model, paired; None for the trained model itself
+    margin: float  # the difference's lower limit must lie above −margin
+    passes: bool
+
+
+class EngineChoice(BaseModel):
+    """Which engine a version uses, and what it was chosen from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    engine: Engine
+    precision: Precision
+    why: str
+    candidates: tuple[EngineCandidate, ...]
+    measured_on: str  # processor and thread count
+
+
+class ConformalSets(BaseModel):
+    """Split conformal prediction, one class at a time (Vovk 2012; Sadinle, Lei and Wasserman 2019).
+
+    ``present`` belongs to the set when the probability is at least ``least_present``, ``absent`` when it is at most
+    ``most_absent``. Each class is then covered with chance ``coverage`` or more, for films like the tuning data.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    coverage: float
+    least_present: float
+    most_absent: float
+    n_present: int
+    n_absent: int
+    fitted_on: str  # dataset version and split
+
+
+class OutOfDistribution(BaseModel):
+    """Mahalanobis distance of the embedding from the training data's (Lee et al., NeurIPS 2018); parameters in a file.
+
+    Above ``limit`` the version abstains.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str  # .npz beside the manifest: mean (d,), whitening (r, d)
+    file_sha256: Sha256
+    limit: float
+    quantile: float  # of the tuning data's distances, which the limit is taken from
+    n: int
+    fitted_on: str
+
+
 class ModelManifest(BaseModel):
     """Identity, intended use, inputs, operating point, proof and provenance of one model version."""
 
@@ -47,7 +113,11 @@ class ModelManifest(BaseModel):
     finding: CodedConcept
     preprocessing: Preprocessing
     operating_point: OperatingPoint
-    engine: Literal["onnxruntime", "openvino", "rule"]
+    engine: Engine
+    precision: Precision = "fp32"
+    engine_choice: EngineChoice | None = None  # None: not chosen by measurement (the demo classifier)
+    conformal: ConformalSets | None = None  # None: gives no prediction set
+    out_of_distribution: OutOfDistribution | None = None  # None: never abstains
     explains: bool  # gives an activation map with each probability
     parameters: int
     weights_sha256: Sha256  # of the trained parameters, framework-independent (models/checkpoints.py)

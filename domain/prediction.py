@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from domain.identifiers import PredictionId, Sha256, SOPInstanceUID, StudyId
 from domain.traffic import Role
 
+PossibleFinding = Literal["present", "absent"]
+
 
 class ImageScore(BaseModel):
     """What a service answers for one radiograph."""
@@ -20,6 +22,9 @@ class ImageScore(BaseModel):
     activation_map: tuple[tuple[float, ...], ...] | None = (
         None  # rows × columns, larger = more evidence for the finding
     )
+    prediction_set: tuple[PossibleFinding, ...] | None = None  # conformal; None: the version gives none
+    distance: float | None = None  # of the embedding from the training data's; None: not measured
+    abstained: str | None = None  # why the version does not stand behind this probability
 
 
 class RoutedScore(BaseModel):
@@ -32,6 +37,9 @@ class RoutedScore(BaseModel):
     role: Role
     policy_version: int
     fell_back: bool = False  # the assigned version was out; the champion answered in its place
+    assigned: int | None = None  # the version the policy names for this patient; None: the demo classifier
+    assigned_role: Role | None = None
+    seconds: float | None = None  # from the gateway's question to the answer
 
 
 class InstanceScore(BaseModel):
@@ -68,6 +76,22 @@ class Done(BaseModel):
     instances: tuple[InstanceScore, ...]
     explained_instance: SOPInstanceUID | None
     answered_at: datetime
+    prediction_set: tuple[PossibleFinding, ...] | None = None
+    coverage: float | None = None  # of the prediction set
+
+
+class Abstained(BaseModel):
+    """Scored, but an image is too unlike the training data for its probability to be trusted; none is given."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["abstained"] = "abstained"
+    reasons: tuple[str, ...]
+    model_version: str
+    role: Role
+    policy_version: int
+    fell_back: bool
+    answered_at: datetime
 
 
 class RefusedPrediction(BaseModel):
@@ -89,7 +113,7 @@ class Failed(BaseModel):
     attempts: int
 
 
-PredictionState = Annotated[Pending | Done | RefusedPrediction | Failed, Field(discriminator="kind")]
+PredictionState = Annotated[Pending | Done | Abstained | RefusedPrediction | Failed, Field(discriminator="kind")]
 
 
 class Prediction(BaseModel):

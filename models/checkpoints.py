@@ -16,7 +16,7 @@ from domain.acceptance import MetricValue
 from domain.dataset import DatasetVersion
 from domain.errors import DigestMismatch
 from domain.identifiers import Sha256, sha256_of
-from domain.model_version import OperatingPoint
+from domain.model_version import ConformalSets, EngineChoice, OperatingPoint, OutOfDistribution
 from domain.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -81,6 +81,9 @@ class TrainedModel(BaseModel):
     calibration: ProbabilityScale | None  # None: the model's own probabilities
     operating_point: OperatingPoint
     parity: tuple[Parity, ...]
+    engine_choice: EngineChoice | None = None
+    conformal: ConformalSets | None = None
+    out_of_distribution: OutOfDistribution | None = None
     tuning: tuple[MetricValue, ...]
     history: tuple[EpochRecord, ...]
     best_epoch: int | None
