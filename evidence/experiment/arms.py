@@ -82,23 +82,23 @@ def _arm(
     planned_share: float | None,
 ) -> Arm:
     patients = list(firsts(rows))
-    said = [(row, finding) for row in patients if (finding := own_finding(row)) is not None]
-    known = [(finding, truth[row.study_id]) for row, finding in said if row.study_id in truth]
-    own = [row for row in rows if row.answered == version and row.seconds is not None]
+    said = [row for row in patients if own_finding(row) is not None]
+    known = [row for row in said if row.study_id in truth]
+    own = [row.seconds for row in rows if row.answered == version]
     return Arm(
         version=version,
         role=role,
         planned_share=planned_share,
         studies=len({row.study_id for row in rows}),
         patients=len(patients),
-        positives=_share(finding for _, finding in said),
-        scores=_distribution([row.probability for row, _ in said], QUANTILES, bins=BINS),
-        agreement=_share(finding is reviewed[row.study_id] for row, finding in said if row.study_id in reviewed),
-        sensitivity=_share(finding for finding, present in known if present),
-        specificity=_share(not finding for finding, present in known if not present),
+        positives=_share(row.finding_present is True for row in said),
+        scores=_distribution([row.probability for row in said], QUANTILES, bins=BINS),
+        agreement=_share(row.finding_present is reviewed[row.study_id] for row in said if row.study_id in reviewed),
+        sensitivity=_share(row.finding_present is True for row in known if truth[row.study_id]),
+        specificity=_share(row.finding_present is False for row in known if not truth[row.study_id]),
         errors=_share(errs(row) for row in patients),
         abstentions=_share(row.outcome == "abstained" and row.answered == version for row in patients),
-        seconds=_distribution([row.seconds for row in own], LATENCIES),
+        seconds=_distribution(own, LATENCIES),
     )
 
 

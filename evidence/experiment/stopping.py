@@ -18,7 +18,7 @@ from domain.experiment import ArmRow, Measure, StopRule
 from domain.identifiers import StudyId
 from domain.review import Review
 from domain.traffic import Role
-from evidence.experiment.patients import errs, firsts, in_order, of_arm, own_finding, statements
+from evidence.experiment.patients import firsts, in_order, of_arm, statements
 from evidence.statistics.confidence_sequences import log_evidence, proportion
 
 STEP = 50  # patients from the start of one sequence to that of the next
@@ -72,39 +72,17 @@ def evaluate(
     Positives and slow answers are of the answers the version gave itself, agreement of those that have a review,
     abstentions and errors of all its patients.
     """
-    if role not in rule.applies_to:
-        return _nobody(rule, version, role, f"{rule.name}: does not apply to a {role.value}")
-    mine = firsts(of_arm(in_order(rows), version=version, role=role))
-    truth = statements(reviews, task=rows[0].task, source="review") if rows and rule.measure == "agreement" else {}
-    counted = [(row.number, hit) for row in mine if (hit := _hit(rule, row, truth)) is not None]
-    if not counted:
-        return _nobody(rule, version, role, f"{rule.measure}: no patient yet")
-    hits = np.fromiter((hit for _, hit in counted), dtype=np.bool_, count=len(counted))
-    start, level, acts = judge(rule, hits)
-    n, count = hits.size - start, int(hits[start:].sum())
-    interval = proportion(count, n, level=level)
-    where = "outside" if acts else "not outside"
-    since = f" since row {counted[start][0]}" if start else ""
-    range_ = f"{interval.low:.2f}–{interval.high:.2f} at any time"
-    sentence = (
-        f"{rule.measure} {count} of {n} patients{since}, {interval.value:.2f} ({range_}), {where} "
-        f"{rule.low:.2f}–{rule.high:.2f}"
-    )
-    return RuleState(
-        rule=rule,
-        version=version,
-        role=role,
-        patients=n,
-        count=count,
-        share=interval.value,
-        low=interval.low,
-        high=interval.high,
-        level=level,
-        first_row=counted[start][0],
-        last_row=counted[-1][0],
-        acts=acts,
-        sentence=sentence,
-    )
+    return evaluate_all((rule,), rows, reviews, version=version, role=role)[0]
+
+
+def evaluate_all(
+    rules: Sequence[StopRule], rows: Sequence[ArmRow], reviews: Sequence[Review], *, version: int, role: Role
+) -> tuple[RuleState, ...]:
+    """``evaluate`` for each of the rules, of which the patients are sought out only once."""
+    mine = list(firsts(of_arm(in_order(rows), version=version, role=role)))
+    wanted = mine and any(rule.measure == "agreement" for rule in rules)
+    truth = statements(reviews, task=mine[0].task, source="review") if wanted else {}
+    return tuple(_state(rule, mine, truth, version=version, role=role) for rule in rules)
 
 
 def judge(rule: StopRule, hits: Hits) -> tuple[int, float, bool]:
@@ -136,21 +114,61 @@ def outside(rule: StopRule, successes: NDArray[np.int64], n: NDArray[np.int64]) 
     return found
 
 
-def _hit(rule: StopRule, row: ArmRow, truth: dict[StudyId, bool]) -> bool | None:
-    """Whether the patient counts towards the share; None: not in its denominator."""
+def _state(
+    rule: StopRule, mine: Sequence[ArmRow], truth: dict[StudyId, bool], *, version: int, role: Role
+) -> RuleState:
+    if role not in rule.applies_to:
+        return _nobody(rule, version, role, f"{rule.name}: does not apply to a {role.value}")
+    patients, counted = _counted(rule, mine, truth, version=version)
+    if not counted:
+        return _nobody(rule, version, role, f"{rule.measure}: no patient yet")
+    hits = np.array(counted, dtype=np.bool_)
+    start, level, acts = judge(rule, hits)
+    n, count = hits.size - start, int(hits[start:].sum())
+    interval = proportion(count, n, level=level)
+    range_ = f"{interval.low:.2f}–{interval.high:.2f} at any time"
+    sentence = (
+        f"{rule.measure} {count} of {n} patients{f' since row {patients[start].number}' if start else ''}, "
+        f"{interval.value:.2f} ({range_}), {'outside' if acts else 'not outside'} {rule.low:.2f}–{rule.high:.2f}"
+    )
+    return RuleState(
+        rule=rule,
+        version=version,
+        role=role,
+        patients=n,
+        count=count,
+        share=interval.value,
+        low=interval.low,
+        high=interval.high,
+        level=level,
+        first_row=patients[start].number,
+        last_row=patients[-1].number,
+        acts=acts,
+        sentence=sentence,
+    )
+
+
+def _counted(
+    rule: StopRule, mine: Sequence[ArmRow], truth: dict[StudyId, bool], *, version: int
+) -> tuple[Sequence[ArmRow], Sequence[bool]]:
+    """The patients in the share's denominator, and which of them count towards it."""
     measure: Measure = rule.measure
     if measure == "errors":
-        return errs(row)
+        return mine, [row.outcome == "failed" or row.answered != version for row in mine]
     if measure == "abstentions":
-        return row.outcome == "abstained" and row.answered == row.assigned
-    if measure == "slow":
-        seconds = row.seconds if row.answered == row.assigned else None
-        return None if seconds is None or rule.slow_s is None else seconds > rule.slow_s
-    said = own_finding(row)
+        return mine, [row.outcome == "abstained" and row.answered == version for row in mine]
+    # Lists of rows and of flags, not of pairs: so many new tuples would wake the garbage collector.
+    own = [row for row in mine if row.outcome == "done" and row.answered == version and row.finding_present is not None]
     if measure == "positives":
-        return said
-    reviewed = truth.get(row.study_id)
-    return None if said is None or reviewed is None else said is reviewed
+        return own, [row.finding_present is True for row in own]
+    if measure == "agreement":
+        reviewed = [truth.get(row.study_id) for row in own]
+        known = [row for row, said in zip(own, reviewed, strict=True) if said is not None]
+        agreed = [row.finding_present is said for row, said in zip(own, reviewed, strict=True) if said is not None]
+        return known, agreed
+    limit = rule.slow_s or 0.0  # the rule's own check sees to it that it is there
+    timed = [row for row in mine if row.seconds is not None and row.answered == version]
+    return timed, [(row.seconds or 0.0) > limit for row in timed]
 
 
 def _nobody(rule: StopRule, version: int, role: Role, sentence: str) -> RuleState:
