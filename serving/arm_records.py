@@ -5,7 +5,7 @@ from datetime import datetime
 from domain.errors import DigestMismatch, IntegrityViolation, TaskSwitchedOff, Unavailable
 from domain.experiment import ArmRow
 from domain.identifiers import Pseudonym
-from domain.prediction import Abstained, Done, Failed, Prediction
+from domain.prediction import Concluded, Done, Failed, Prediction
 from domain.traffic import Role, TrafficPolicy
 from infra.db.session import UnitOfWork
 from serving.predict import Outcome
@@ -18,7 +18,7 @@ _NOBODYS_FAULT = frozenset({one.code for one in (Unavailable, TaskSwitchedOff, I
 def record_answer(work: UnitOfWork, prediction: Prediction, outcome: Outcome, *, patient: Pseudonym) -> None:
     """Keep the row of an answer or an abstention; none of the demo classifier or of a study that was refused."""
     state = outcome.state
-    if not isinstance(state, Done | Abstained) or not outcome.scored:
+    if not isinstance(state, Concluded) or not outcome.scored:
         return
     first = outcome.scored[0].routed
     if first.assigned is None or first.assigned_role is None:

@@ -11,7 +11,7 @@ from domain.drift import FeatureRow
 from domain.errors import FiducialError, Unavailable
 from domain.identifiers import PredictionId, Pseudonym, Tenant
 from domain.model_version import ModelManifest
-from domain.prediction import Done, Failed, Prediction, PredictionState, RoutedScore
+from domain.prediction import Concluded, Failed, Prediction, PredictionState, RoutedScore
 from domain.study import Instance, Study
 from imaging.limits import Limits
 from imaging.radiograph import decode
@@ -146,8 +146,9 @@ class Worker:
             work.outbox.done(message.message_id)
 
     def _feature_rows(self, message: Message, prediction: Prediction, outcome: Outcome) -> tuple[FeatureRow, ...]:
-        state = outcome.state
-        if not isinstance(state, Done):
+        """One for each scored film, abstentions included: monitoring must see just these."""
+        state, threshold = outcome.state, outcome.threshold
+        if not isinstance(state, Concluded) or threshold is None:
             return ()
         return tuple(
             FeatureRow(
@@ -157,7 +158,7 @@ class Worker:
                 model_version=state.model_version,
                 site=str(message.payload["site"]),
                 probability=scored.routed.score.probability,
-                finding_present=scored.routed.score.probability >= state.threshold,
+                finding_present=scored.routed.score.probability >= threshold,
                 image_features=scored.routed.score.image_features,
                 embedding=scored.routed.score.embedding,
             )
