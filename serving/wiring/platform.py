@@ -6,12 +6,12 @@ from infra.environment import process_environment
 from serving.processes import Child, end_all, stop_on_signals
 from serving.wiring.common import run, start
 
-ROOTS = ("services", "gateway", "worker", "api")
+ROOTS = ("services", "gateway", "worker", "watch", "api")
 _POLL_S = 0.25
 
 
 def main() -> None:
-    """Keep all four roots running until told to stop, then end them side by side."""
+    """Keep all roots running until told to stop, then end them side by side."""
     stop = stop_on_signals()
     settings, database = start()  # refused once and migrated once, before the others start
     database.close()
