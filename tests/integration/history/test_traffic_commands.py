@@ -117,6 +117,16 @@ def test_the_kill_switch_goes_off_and_on_and_loses_nothing(root: Offline, traffi
     assert in_force(root).model_copy(update={"policy_version": before.policy_version}) == before
 
 
+def test_a_challenger_is_stopped_with_its_pins_and_the_others_stay(root: Offline, traffic: Traffic) -> None:
+    traffic("set", "chest", "--challenger", "3=0.2", "--challenger", "1=0.1", *SAID)
+    traffic("pin", "chest", "3", "--patient", "a" * 32, *SAID)
+    code, told, problem = traffic("stop", "chest", "3", *SAID)
+    assert code == 0, problem
+    assert (row(told, 3)[:4], row(told, 1)[2]) == (["3", "challenger", "0.00%", "–"], "10.00%")
+    assert in_force(root).challengers == (Challenger(version=3, share=0.0), Challenger(version=1, share=0.1))
+    assert "says so already" in traffic("stop", "chest", "3", *SAID)[1]
+
+
 def test_every_policy_is_told_oldest_first_with_who_and_why(root: Offline, traffic: Traffic) -> None:
     traffic("set", "chest", "--challenger", "3=0.2", *SAID)
     traffic("off", "chest", "--by", "Dr Bo", "--why", "films of another hospital")
@@ -147,6 +157,7 @@ def test_every_policy_is_told_oldest_first_with_who_and_why(root: Offline, traff
         (("pin", "chest", "2", *SAID), 2, "by --patient or by --patient-id"),
         (("pin", "chest", "2", "--patient", "P-4711", *SAID), 2, "by pseudonym"),
         (("pin", "chest", "3", "--patient", "a" * 32, *SAID), 2, "a pin names the champion or a challenger"),
+        (("stop", "chest", "2", *SAID), 4, "chest@2 is no challenger"),
         (("unpin", "chest", "--patient", "a" * 32, *SAID), 2, "No such pin in policy 3"),
         (("unpin", "chest", "--patient", "a" * 32, "--version", "2", *SAID), 2, "go apart"),
     ],
