@@ -204,9 +204,9 @@ OPEN = {"/api/v1/about", "/api/v1/token", "/healthz", "/readyz", "/metrics"}
 
 
 @pytest.mark.parametrize("auth", [None, ("clinician", "wrong"), ("nobody", "pw clinician")])
-def test_nobody_gets_in_without_the_right_password(auth: tuple[str, str] | None, client: Client) -> None:
+def test_nobody_gets_in_without_the_right_password(auth: tuple[str, str] | None, build: Build) -> None:
     for method, path in PROTECTED:
-        response = client.request(method, path, auth=auth)
+        response = build(LevelName.STARTER).request(method, path, auth=auth)  # anew: attempts are counted
         problem(response, 401, "not-authenticated")
         assert response.headers["www-authenticate"].startswith("Basic ")
 
