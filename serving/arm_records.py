@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from domain.errors import DigestMismatch, IntegrityViolation, TaskSwitchedOff, Unavailable
+from domain.errors import DigestMismatch, IntegrityViolation, Overloaded, TaskSwitchedOff, Unavailable
 from domain.experiment import ArmRow
 from domain.identifiers import Pseudonym
 from domain.prediction import Concluded, Done, Failed, Prediction
@@ -10,9 +10,11 @@ from domain.traffic import Role, TrafficPolicy
 from infra.db.session import UnitOfWork
 from serving.predict import Outcome
 
-# No version's fault: the gateway itself or the database was out, somebody switched the task off, the stored film is not
-# the one received. Counted, an outage of ours would roll a sound champion back.
-_NOBODYS_FAULT = frozenset({one.code for one in (Unavailable, TaskSwitchedOff, IntegrityViolation, DigestMismatch)})
+# No version's fault: the gateway itself or the database was out, more was asked than the machine can do, somebody
+# switched the task off, the stored film is not the one received. Counted, it would roll a sound champion back.
+_NOBODYS_FAULT = frozenset(
+    {one.code for one in (Unavailable, Overloaded, TaskSwitchedOff, IntegrityViolation, DigestMismatch)}
+)
 
 
 def record_answer(work: UnitOfWork, prediction: Prediction, outcome: Outcome, *, patient: Pseudonym) -> None:

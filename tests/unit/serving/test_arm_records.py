@@ -107,8 +107,13 @@ def test_a_prediction_nobody_answers_is_the_champions_error(send: Send) -> None:
 
 @pytest.mark.parametrize(
     "gateway",
-    [problem(403, "task-switched-off"), problem(503, "unavailable"), lambda request: httpx.Response(502, text="proxy")],
-    ids=["switched off", "the gateway's own trouble", "no gateway"],
+    [
+        problem(403, "task-switched-off"),
+        problem(503, "unavailable"),
+        problem(503, "overloaded"),
+        lambda request: httpx.Response(502, text="proxy"),
+    ],
+    ids=["switched off", "the gateway's own trouble", "too much asked", "no gateway"],
 )
 def test_what_is_no_versions_fault_counts_against_none(gateway: Peer, send: Send) -> None:
     """Else an outage of the gateway would roll a sound champion back."""
