@@ -176,19 +176,28 @@ def read_document(data: bytes, kind: type[Any], *, what: str, task: str) -> Any:
     Raises:
         InvalidPlan: as ``read_plan``.
     """
+    document = parse_document(data, kind, what=f"{what} of {task}")
+    if document.task != task:
+        raise InvalidPlan(f"{what} of {task} is that of {document.task}.", next_step="Scaffold one for this task.")
+    return document
+
+
+def parse_document(data: bytes, kind: type[Any], *, what: str) -> Any:
+    """A strict YAML document as ``kind``.
+
+    Raises:
+        InvalidPlan: not YAML, an unknown key or a value out of range; each place is named.
+    """
     try:
         raw = yaml.load(data, Loader=_NoKeyTwice)  # noqa: S506 - a SafeLoader
-        document = kind.model_validate(raw)
+        return kind.model_validate(raw)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         at = f" at line {mark.line + 1}" if mark else ""
         twice = "has a key twice" if getattr(error, "problem", "") == "a key twice" else "is not YAML"
-        raise InvalidPlan(f"{what} of {task} {twice}{at}.", next_step="Mend that line.") from None
+        raise InvalidPlan(f"{what} {twice}{at}.", next_step="Mend that line.") from None
     except (ValidationError, UnicodeDecodeError) as error:
-        raise InvalidPlan(f"{what} of {task}: {_places(error)}.", next_step="Mend each place named.") from None
-    if document.task != task:
-        raise InvalidPlan(f"{what} of {task} is that of {document.task}.", next_step="Scaffold one for this task.")
-    return document
+        raise InvalidPlan(f"{what}: {_places(error)}.", next_step="Mend each place named.") from None
 
 
 class _NoKeyTwice(yaml.SafeLoader):

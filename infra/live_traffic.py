@@ -10,8 +10,8 @@ from infra.db.session import UnitOfWork
 PAGE = 10_000
 
 
-def read(work: UnitOfWork, task: str, *, known: LiveTraffic | None = None) -> LiveTraffic:
-    """All that is on record of the task; ``known``, if given, is not read again.
+def records(work: UnitOfWork, task: str, *, known: LiveTraffic | None = None) -> LiveTraffic:
+    """What was decided and declared for the task, without a row of a patient.
 
     Raises:
         UnknownTask: the task has no policy.
@@ -20,12 +20,21 @@ def read(work: UnitOfWork, task: str, *, known: LiveTraffic | None = None) -> Li
     if policy is None:
         raise UnknownTask(f"{task!r} has no traffic policy.", next_step="`fiducial promote` makes the first one.")
     unchanged = known is not None and known.policy.policy_version == policy.policy_version
-    found = LiveTraffic(
+    return LiveTraffic(
         changes=known.changes if known and unchanged else work.traffic.history(task),
         rules=work.stop_rules.in_force(task),
         experiments=work.experiments.list(task),
         events=work.traffic_events.list(task),
     )
+
+
+def read(work: UnitOfWork, task: str, *, known: LiveTraffic | None = None) -> LiveTraffic:
+    """All that is on record of the task; ``known``, if given, is not read again.
+
+    Raises:
+        UnknownTask: the task has no policy.
+    """
+    found = records(work, task, known=known)
     rows, last_row = _rows(work, task, known=known, oldest_policy=found.oldest_policy)
     new = work.reviews.of_task(task, after=known.last_review if known else 0)
     return replace(

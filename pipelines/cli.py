@@ -17,6 +17,7 @@ from domain.errors import BadInput, FiducialError, InvalidSetting, Unavailable
 from pipelines import (
     commands_data,
     commands_evidence,
+    commands_experiment,
     commands_history,
     commands_models,
     commands_plan,
@@ -38,6 +39,8 @@ app.add_typer(commands_data.app, name="data")
 app.add_typer(commands_plan.app, name="plan")
 app.add_typer(commands_evidence.signer, name="signer")
 app.add_typer(commands_traffic.app, name="traffic")
+app.add_typer(commands_experiment.app, name="experiment")
+app.add_typer(commands_experiment.rules, name="traffic-rules")
 _DISK = frozenset({errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EFBIG})
 _PLACE = frozenset({errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOENT, errno.ENAMETOOLONG})
 lifecycle = typer.Typer(help="The main job.", no_args_is_help=True)

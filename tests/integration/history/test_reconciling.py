@@ -11,7 +11,7 @@ import pytest
 from domain.audit import AuditAction
 from domain.errors import AliasMoved, Unavailable, UnknownTask
 from domain.traffic import TrafficPolicy
-from infra import logs
+from infra import logs, traffic_changes
 from models import registry
 from pipelines import reconciling
 from pipelines.reconciling import GRACE
@@ -154,3 +154,44 @@ def test_a_task_without_a_policy_has_nothing_to_reconcile(root: Offline) -> None
     assert reconciling.reconcile(root, now=datetime.now().astimezone()) == ()
     with pytest.raises(UnknownTask, match="'chest' has no policy"):
         reconciling.reconcile(root, now=datetime.now().astimezone(), task="chest")
+
+
+@pytest.fixture
+def stopped(root: Offline, serving: datetime) -> datetime:
+    """The watch stopped challenger 3 and then rolled champion 2 back, without MLflow; a day ago."""
+    reconciling.reconcile(root, now=serving + LATER)
+    for at in (serving + LATER, serving + 2 * LATER):
+        with root.database.unit_of_work(root.tenant) as work:
+            if at == serving + LATER:
+                traffic_changes.stop_challenger(work, "chest", 3, by="watch", why="stop rule 'errors'", at=at)
+            else:
+                traffic_changes.roll_back(work, "chest", by="watch", why="stop rule 'errors'", at=at, to=1)
+    return serving + 3 * LATER
+
+
+def test_aliases_left_behind_by_the_watch_follow_without_an_alarm(root: Offline, stopped: datetime) -> None:
+    """It cannot reach MLflow, and however late the reconciler comes, nobody tampered."""
+    (found,) = reconciling.reconcile(root, now=stopped)
+    reconciling.require_unmoved([found])
+    assert "champion" in found.late
+    assert (found.moved, alarms(root), audited(root, "champion")) == ((), [], [])
+    with root.database.unit_of_work(root.tenant, read_only=True) as work:
+        policy = work.traffic.current("chest")
+    assert policy is not None
+    assert registry.aliases(root.tracking, task="chest") == registry.aliases_of(policy)
+
+
+def test_an_alias_a_stranger_moved_after_the_watch_acted_is_alarmed(root: Offline, stopped: datetime) -> None:
+    registry.set_alias(root.tracking, task="chest", alias="champion", version=3)
+    (found,) = reconciling.reconcile(root, now=stopped)
+    assert [(one.alias, one.said, one.policy_says) for one in found.moved] == [("champion", 3, 1)]
+    assert len(alarms(root)) == 1
+
+
+def test_what_the_aliases_said_before_the_watch_acted_is_an_alarm_once_they_have_followed(
+    root: Offline, stopped: datetime
+) -> None:
+    reconciling.reconcile(root, now=stopped)
+    registry.set_alias(root.tracking, task="chest", alias="champion", version=2)
+    (found,) = reconciling.reconcile(root, now=stopped + LATER)
+    assert [one.said for one in found.moved] == [2]

@@ -100,6 +100,17 @@ NOT_HERE = "The files of kermany_chest_xray and nih_chest_xray are not here. Put
         (("traffic", "show", "absent"), 3, "'absent' has no traffic policy. `fiducial promote` makes the first one."),
         (("traffic", "off", "absent", "--by", "Ada", "--why", "worse"), 3, "'absent' has no traffic policy."),
         (("traffic", "off", "chest_xray_pneumonia"), 2, "Missing option"),
+        (
+            ("experiment", "show", "absent"),
+            3,
+            "'absent' has no traffic policy. `fiducial promote` makes the first one.",
+        ),
+        (
+            ("experiment", "declare", "nothing.yaml", "--by", "A", "--why", "w"),
+            2,
+            "No such file or directory",
+        ),
+        (("traffic-rules", "show", "absent"), 3, "'absent' has no traffic policy."),
         (("reconcile", "--task", "absent"), 3, "'absent' has no policy its aliases could follow."),
         (("data", "verify", "phantom_chest"), 5, "No dataset version"),
         (("data", "verify", "absent"), 3, NO_SOURCE),
