@@ -205,10 +205,11 @@ function showPossible(at, prediction) {
   }[possible.length];
   const holds = `On films like those it was tuned on, the truth is among these in at least ${percent} of cases, with `
     + "the finding and without.";
+  const rare = possible.length ? "" : " A film that fits neither is rare: be wary of the call.";
   const called = prediction.decision === "finding present" ? "present" : "absent";
   const differs = possible.length === 1 && possible[0] !== called
     ? ` The call is “${called}” all the same: it follows the threshold, which was set to miss few findings.` : "";
-  at(".possible .hint").textContent = holds + differs;
+  at(".possible .hint").textContent = holds + rare + differs;
   show(at(".possible"));
 }
 

@@ -229,6 +229,8 @@ def test_every_prediction_set_has_its_words(
     choose(page, film(3), fields)
     expect(page.locator(".possible dd")).to_have_text(words, timeout=30_000)
     differs = possible == ["absent"]
+    if not possible:
+        expect(page.locator(".possible .hint")).to_contain_text("be wary of the call")
     text = page.locator(".possible .hint").inner_text()
     assert ("it follows the threshold" in text) is differs
     picture(page, f"set-{'-'.join(possible) or 'neither'}")
