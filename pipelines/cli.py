@@ -21,6 +21,7 @@ from pipelines import (
     commands_models,
     commands_plan,
     commands_platform,
+    commands_replay,
 )
 
 app = typer.Typer(
@@ -47,6 +48,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     commands_platform.monitor, commands_platform.doctor, commands_plan.ledger, commands_evidence.sign,
     commands_evidence.report, commands_evidence.bundle, commands_evidence.verify, commands_evidence.key,
     commands_evidence.reproduce, commands_history.history, commands_history.rollback, commands_history.reconcile,
+    commands_replay.replay,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command()(command)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain import study_rule
 from domain.errors import BadInput, ModelUnavailable
-from domain.identifiers import SOPInstanceUID
 from domain.model_version import ModelManifest
 from domain.prediction import (
     Done,
@@ -60,7 +60,7 @@ def predict_study(
     Raises:
         Unavailable: a part that must answer does not; try again later.
     """
-    refusals = _refusals(study, champion, patient_stated=patient_stated)
+    refusals = study_rule.refusals(study, champion.intended_use, patient_stated=patient_stated)
     eligible = [instance for instance in study.instances if not refusals[instance.sop_instance_uid]]
     scored: list[Scored] = []
     for instance in eligible:
@@ -69,26 +69,8 @@ def predict_study(
         except BadInput as error:
             refusals[instance.sop_instance_uid] = (error.what,)
     if not scored:
-        return Outcome(RefusedPrediction(reasons=_reasons(study, refusals)))
+        return Outcome(RefusedPrediction(reasons=study_rule.reasons(study, refusals)))
     return _answer(tuple(scored), manifest_of=manifest_of, now=now())
-
-
-def _refusals(study: Study, champion: ModelManifest, *, patient_stated: bool) -> dict[SOPInstanceUID, tuple[str, ...]]:
-    unknown_patient = () if patient_stated else ("patient_id is not stated",)
-    return {
-        instance.sop_instance_uid: unknown_patient + champion.intended_use.refusals(instance.attributes)
-        for instance in study.instances
-    }
-
-
-def _reasons(study: Study, refusals: dict[SOPInstanceUID, tuple[str, ...]]) -> tuple[str, ...]:
-    if len(study.instances) == 1:
-        return refusals[study.instances[0].sop_instance_uid]
-    return tuple(
-        f"instance {number}: {reason}"
-        for number, instance in enumerate(study.instances, start=1)
-        for reason in refusals[instance.sop_instance_uid]
-    )
 
 
 def _answer(scored: tuple[Scored, ...], *, manifest_of: Callable[[str], ModelManifest], now: datetime) -> Outcome:
