@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from domain import study_rule
-from domain.errors import BadInput, DigestMismatch, IntegrityViolation, ModelUnavailable
+from domain.errors import BadInput, IntegrityViolation
 from domain.identifiers import Sha256
 from domain.model_version import ModelManifest
 from domain.prediction import ImageScore, InstanceScore, Prediction, study_probability
@@ -24,8 +24,9 @@ from domain.study import Instance, Study
 from domain.study_rule import Refusals
 from imaging.limits import Limits
 from imaging.radiograph import decode
-from models.inference import MANIFEST_FILE, MODEL_FILE, Classifier
+from models.inference import Classifier
 from models.preprocess import ModelInput
+from pipelines.bentos import MODEL_FOLDER, require_bento
 
 BATCH = 16
 _AHEAD = 3 * BATCH
@@ -166,26 +167,10 @@ def load_version(manifest: ModelManifest, bento: Path, *, threads: int) -> Class
         ModelUnavailable: the Bento is not there.
         IntegrityViolation: it carries another manifest or other bytes, or does not repeat its recorded answers.
     """
-    folder = bento / "src" / "model"
-    if not all((folder / name).is_file() for name in (MANIFEST_FILE, MODEL_FILE)):
-        raise ModelUnavailable(
-            f"The Bento of {manifest.model_version} is not at {bento}.", next_step="Restore it, or package it again."
-        )
-    if not _carries(folder / MANIFEST_FILE, manifest):
-        raise DigestMismatch(
-            f"The Bento at {bento} carries another manifest than {manifest.model_version} was registered with.",
-            next_step="Restore it.",
-        )
-    classifier = Classifier.load(folder, threads=threads)
+    require_bento(manifest, bento)
+    classifier = Classifier.load(bento / MODEL_FOLDER, threads=threads)
     classifier.self_test()
     return classifier
-
-
-def _carries(file: Path, manifest: ModelManifest) -> bool:
-    try:
-        return ModelManifest.model_validate_json(file.read_bytes()) == manifest
-    except ValueError:
-        return False
 
 
 def decoding_threads() -> int:

@@ -23,6 +23,7 @@ from domain.model_version import ModelManifest
 from domain.prediction import Abstained, Done, Prediction, RefusedPrediction
 from domain.replay import NotReplayed, ReplayedStudy, ReplayedVersion, ReplayPeriod, StudyAnswer
 from domain.review import Review
+from domain.served_model import ServedModel
 from evidence.replay import Comparison, compare
 from imaging.limits import Limits
 from infra.db.base import NAME
@@ -225,7 +226,7 @@ def _identity(manifest: ModelManifest) -> ReplayedVersion:
         precision=manifest.precision,
         model_sha256=manifest.model_sha256,
         weights_sha256=manifest.weights_sha256,
-        manifest_sha256=sha256_of(canonical_json(manifest.model_dump(mode="json"))),
+        manifest_sha256=ServedModel.of(manifest).manifest_sha256,
         dataset_version=manifest.dataset_version.name,
         dataset_digest=manifest.dataset_version.digest,
     )

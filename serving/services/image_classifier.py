@@ -7,6 +7,7 @@ import bentoml
 import numpy as np
 
 from domain.errors import BadInput
+from domain.served_model import ServedModel
 from infra.lifetime import end_with_parent
 from models.inference import Classifier
 from serving.services.wire import Answer, predict_api
@@ -37,3 +38,8 @@ class ImageClassifier:
             return self._classifier.prepare(image)
         except BadInput as error:
             return error
+
+    @bentoml.api(route="/model")  # type: ignore[untyped-decorator]
+    def model(self) -> ServedModel:
+        """Which version this process holds in memory, whatever lies on the disk or stands in a table meanwhile."""
+        return ServedModel.of(self._classifier.manifest)
