@@ -7,7 +7,8 @@ independent in the order of arrival: patients, not images of one patient.
                           Ramdas, J R Stat Soc B 86:1 (2024), Theorem 2.
 ``asymptotic``            mean of any values, for large samples: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, Ann
                           Stat 52:2613 (2024), Theorem 2.2.
-``proportion``            a rate from its counts, exact: the beta mixture of Robbins, Ann Math Stat 41:1397 (1970).
+``proportion``            a rate from its counts, exact: the beta mixture of Robbins, Ann Math Stat 41:1397 (1970); as
+                          a test of one rate, for many counts at once, ``log_evidence``.
 """
 
 import math
@@ -144,6 +145,23 @@ def proportion(successes: int, n: int, *, level: float = 0.95, prior: tuple[floa
     low = _lower(successes, n, alpha, prior)
     high = 1.0 - _lower(n - successes, n, alpha, (prior[1], prior[0]))
     return Estimate(successes / n, low, high, level, "beta mixture, any time", n, successes)
+
+
+def log_evidence(successes: ArrayLike, n: ArrayLike, *, rate: float, prior: tuple[float, float] = (1.0, 1.0)) -> Vector:
+    """ln of the e-value against a rate, for counts of any one shape: ``proportion`` leaves that rate out just where it
+    is above ln 1/α.
+
+    Raises:
+        NotEstimable: successes outside 0…n, a rate outside [0, 1], or a prior not positive.
+    """
+    from scipy.special import betaln, xlog1py, xlogy  # late: scipy costs 0.3 s
+
+    hits, total = as_scores(successes), as_scores(n)
+    if (hits < 0).any() or (hits > total).any() or not 0.0 <= rate <= 1.0 or min(prior) <= 0.0:
+        raise NotEstimable(f"Counts against a rate of {rate} with prior {prior} make no test.")
+    mixture = betaln(prior[0] + hits, prior[1] + total - hits) - betaln(*prior)
+    evidence: Vector = mixture - xlogy(hits, rate) - xlog1py(total - hits, -rate)
+    return evidence
 
 
 def proportion_difference(first: tuple[int, int], second: tuple[int, int], *, level: float = 0.95) -> Estimate:
