@@ -84,6 +84,7 @@ class TrainedModel(BaseModel):
     engine_choice: EngineChoice | None = None
     conformal: ConformalSets | None = None
     out_of_distribution: OutOfDistribution | None = None
+    uncertainty_not_fitted: tuple[str, ...] = ()  # why one of the two is missing
     tuning: tuple[MetricValue, ...]
     history: tuple[EpochRecord, ...]
     best_epoch: int | None

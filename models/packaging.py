@@ -24,12 +24,14 @@ from models import checkpoints as kept
 from models.checkpoints import TrainedModel
 from models.inference import MANIFEST_FILE, Engine, Scorer
 from models.task import Task
+from models.uncertainty import UNCERTAINTY_FILE, parameters_of
 
 REPORT_FILE = "report.json"
 SERVICE = "serving.services.image_classifier:ImageClassifier"
 # Everything the service imports from this project.
 CODE = (
     "domain/*.py", "models/__init__.py", "models/inference.py", "models/preprocess.py", "models/image_features.py",
+    "models/uncertainty.py",
     "infra/__init__.py", "infra/lifetime.py", "serving/__init__.py", "serving/services/__init__.py",
     "serving/services/image_classifier.py", "serving/services/wire.py",
 )  # fmt: skip
@@ -68,6 +70,9 @@ def build_bento(  # noqa: PLR0913 - every input of the step, by keyword
     trained = TrainedModel.load(checkpoints / variant)
     report, report_sha256 = _report_on(trained, reports / variant)
     model = (checkpoints / variant / kept.MODEL_FILE).read_bytes()
+    files = {kept.MODEL_FILE: model}
+    if parameters := parameters_of(trained.out_of_distribution, checkpoints / variant):
+        files[UNCERTAINTY_FILE] = parameters
     carried = _reference_inputs(Scorer(model, preprocessing=trained.preprocessing, engine=engine))
     manifest = _manifest(
         task, trained, report, version=version, approver=approver, engine=engine, report_sha256=report_sha256,
@@ -77,7 +82,7 @@ def build_bento(  # noqa: PLR0913 - every input of the step, by keyword
     if not path.exists():
         with tempfile.TemporaryDirectory() as folder:
             staging = Path(folder)
-            _stage(staging, manifest, model=model, inputs=carried, code_root=code_root)
+            _stage(staging, manifest, files=files, inputs=carried, code_root=code_root)
             _build(staging, manifest, bento_home=bento_home)
     _require_same(path, manifest)
     return PackagedBento(path=path, manifest=manifest)
@@ -108,6 +113,8 @@ def _manifest(  # noqa: PLR0913 - a manifest has many sources
         preprocessing=trained.preprocessing,
         operating_point=trained.operating_point,
         engine=engine,
+        conformal=trained.conformal,
+        out_of_distribution=trained.out_of_distribution,
         explains=trained.explains,
         parameters=trained.parameters,
         weights_sha256=trained.weights_sha256,
@@ -155,8 +162,8 @@ def _pattern(seed: int) -> NDArray[np.uint8]:
 
 
 def _stage(
-    staging: Path, manifest: ModelManifest, *, model: bytes, inputs: list[tuple[ReferenceAnswer, NDArray[np.uint8]]],
-    code_root: Path,
+    staging: Path, manifest: ModelManifest, *, files: dict[str, bytes],
+    inputs: list[tuple[ReferenceAnswer, NDArray[np.uint8]]], code_root: Path,
 ) -> None:  # fmt: skip
     """Lay out what the Bento is made of: code, model folder and build file."""
     for pattern in CODE:
@@ -166,7 +173,8 @@ def _stage(
             shutil.copyfile(source, target)
     folder = staging / "model"
     folder.mkdir()
-    (folder / kept.MODEL_FILE).write_bytes(model)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
     (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=2) + "\n")
     for answer, pixels in inputs:
         np.save(folder / answer.file, pixels)

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, SerializeAsAny, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
 from domain.acceptance import AcceptanceCriterion
 from domain.codes import CodedConcept
@@ -79,6 +79,8 @@ class Task(BaseModel):
     augmentation: SerializeAsAny[AugmentationSpec]
     loss: SerializeAsAny[LossSpec]
     min_sensitivity: float  # the threshold has the highest specificity with this sensitivity on tuning data
+    conformal_coverage: float = Field(0.9, gt=0, lt=1)  # of each class by the prediction sets
+    abstention_quantile: float = Field(0.995, gt=0, lt=1)  # films like the tuning data are answered this often
     accept: tuple[AcceptanceCriterion, ...]
     presets: dict[str, Preset]
 
@@ -111,4 +113,5 @@ class Task(BaseModel):
         numbers = chosen.model_dump(mode="json", exclude={"preprocessing", "network"})
         described = {f"{part}.kind": type(spec).__name__ for part, spec in parts.items() if isinstance(spec, Spec)}
         nested = {f"{part}.{key}": value for part, spec in parts.items() for key, value in spec.model_dump().items()}
-        return {"preset": preset, **numbers, **described, **nested, "min_sensitivity": self.min_sensitivity}
+        judged = self.model_dump(include={"min_sensitivity", "conformal_coverage", "abstention_quantile"})
+        return {"preset": preset, **numbers, **described, **nested, **judged}

@@ -17,7 +17,7 @@ from domain.acceptance import MetricValue
 from domain.dataset import Split
 from domain.identifiers import Sha256, sha256_of
 from evidence.statistics.operating_point import choose_threshold
-from models import baseline, calibration, checkpoints, export, fitting, loaders, metrics, preprocess
+from models import baseline, calibration, checkpoints, export, fitting, loaders, metrics, preprocess, uncertainty_fit
 from models.checkpoints import EpochRecord, Parity, ProbabilityScale, TrainedModel
 from models.inference import Engine, Scorer
 from models.loaders import Cohort
@@ -28,7 +28,7 @@ from models.tracking import ENVIRONMENT_FILE, Tracking, environment
 
 logger = logging.getLogger(__name__)
 Report = Callable[[EpochRecord], None]
-_SHARED = ("preset", "preprocessing", "min_sensitivity")  # parameters of both kinds
+_SHARED = ("preset", "preprocessing", "min_sensitivity", "conformal_coverage")  # parameters of both kinds
 
 
 class Job(BaseModel):
@@ -119,6 +119,8 @@ def train_variant(job: Job, report: Report) -> TrainedModel:
     fitted = _fit_baseline(job, train, tune) if job.seed is None else _fit_network(job, job.seed, train, tune, report)
     probabilities = _exported(fitted.model, job, inputs, "onnxruntime")
     point = choose_threshold(tune.labels, probabilities, min_sensitivity=job.task.min_sensitivity)
+    served = Scorer(fitted.model, preprocessing=job.preset.preprocessing, engine="onnxruntime")
+    sure = uncertainty_fit.fit(served, train, tune, task=job.task, learnt_features=job.seed is not None)
     trained = TrainedModel(
         task=job.task.name,
         variant=job.variant,
@@ -134,6 +136,7 @@ def train_variant(job: Job, report: Report) -> TrainedModel:
         calibration=fitted.scale,
         operating_point=point,
         parity=fitted.parity,
+        **sure.recorded(),
         tuning=_on_tuning_data(job, tune, probabilities, threshold=point.threshold),
         history=fitted.history,
         best_epoch=fitted.best_epoch,
@@ -143,6 +146,7 @@ def train_variant(job: Job, report: Report) -> TrainedModel:
         seconds=time.monotonic() - began,
     )
     (job.folder / checkpoints.MODEL_FILE).write_bytes(fitted.model)
+    sure.write(job.folder)
     trained.save(job.folder)
     return trained
 

@@ -10,6 +10,7 @@ from domain.errors import BadInput
 from domain.served_model import ServedModel
 from infra.lifetime import end_with_parent
 from models.inference import Classifier
+from models.uncertainty import Judge
 from serving.services.wire import Answer, predict_api
 
 # In a Bento: <bento>/src/serving/services/image_classifier.py beside <bento>/src/model/.
@@ -18,19 +19,25 @@ MODEL_FOLDER = Path(__file__).resolve().parents[2] / "model"
 
 @bentoml.service(name="image_classifier", workers=1, traffic={"timeout": 60})
 class ImageClassifier:
-    """Loading checks the model's digest and repeats the recorded reference answers."""
+    """Loading checks every digest and repeats the recorded reference answers.
+
+    That compares the probability alone: an invented pattern is no film and may well be abstained on.
+    """
 
     def __init__(self) -> None:
         end_with_parent()
         self._classifier = Classifier.load(MODEL_FOLDER)
         self._classifier.self_test()
+        manifest = self._classifier.manifest
+        self._judge = Judge.of(manifest.conformal, manifest.out_of_distribution, MODEL_FOLDER)
 
     @predict_api()  # type: ignore[untyped-decorator]
     def predict(self, images: list[Any]) -> list[Answer]:
         """Scores of one batch, in order."""
         prepared = [self._prepare(image) for image in images]
         inputs = [item for item in prepared if not isinstance(item, BadInput)]
-        scores = iter(self._classifier.score_prepared(np.stack(inputs)) if inputs else [])
+        found = self._classifier.score_prepared(np.stack(inputs)) if inputs else []
+        scores = iter(found if self._judge is None else map(self._judge.judge, found))
         return [item if isinstance(item, BadInput) else next(scores) for item in prepared]
 
     def _prepare(self, image: Any) -> Any:
