@@ -1,5 +1,7 @@
 """Which instances of a study a model version may be asked about: the one rule of serving and of replay."""
 
+from collections.abc import Mapping
+
 from domain.identifiers import SOPInstanceUID
 from domain.intended_use import IntendedUse
 from domain.study import Study
@@ -17,14 +19,14 @@ def refusals(study: Study, intended_use: IntendedUse, *, patient_stated: bool) -
     }
 
 
-def reasons(study: Study, found: Refusals) -> tuple[str, ...]:
-    """The reasons of a study of which nothing was scored, each with its instance where there are several."""
+def reasons(study: Study, found: Mapping[SOPInstanceUID, tuple[str, ...]]) -> tuple[str, ...]:
+    """Reasons about instances as reasons of the study, each with its instance where there are several."""
     if len(study.instances) == 1:
         return found[study.instances[0].sop_instance_uid]
     return tuple(
         f"instance {number}: {reason}"
         for number, instance in enumerate(study.instances, start=1)
-        for reason in found[instance.sop_instance_uid]
+        for reason in found.get(instance.sop_instance_uid, ())
     )
 
 

@@ -6,16 +6,17 @@ from domain.errors import DigestMismatch, ModelUnavailable
 from domain.identifiers import sha256_of
 from domain.model_version import ModelManifest
 from models.inference import MANIFEST_FILE, MODEL_FILE
+from models.uncertainty import parameters_of
 
 MODEL_FOLDER = Path("src/model")  # below a Bento
 
 
 def require_bento(manifest: ModelManifest, bento: Path) -> None:
-    """Do nothing when a Bento carries the registered manifest and the model it names, byte for byte.
+    """Do nothing when a Bento carries the registered manifest and every file it names, byte for byte.
 
     Raises:
         ModelUnavailable: the Bento is not there.
-        DigestMismatch: it carries another manifest or another model.
+        DigestMismatch: it carries another manifest or another file.
     """
     folder = bento / MODEL_FOLDER
     if not all((folder / name).is_file() for name in (MANIFEST_FILE, MODEL_FILE)):
@@ -32,6 +33,7 @@ def require_bento(manifest: ModelManifest, bento: Path) -> None:
             f"{MODEL_FILE} in the Bento at {bento} is not the model of {manifest.model_version}.",
             next_step="Restore it.",
         )
+    parameters_of(manifest.out_of_distribution, folder)
 
 
 def _carries(file: Path, manifest: ModelManifest) -> bool:

@@ -26,6 +26,7 @@ from imaging.limits import Limits
 from imaging.radiograph import decode
 from models.inference import Classifier
 from models.preprocess import ModelInput
+from models.uncertainty import Judge
 from pipelines.bentos import MODEL_FOLDER, require_bento
 
 BATCH = 16
@@ -61,11 +62,29 @@ _Prepared = ModelInput | BadInput | _Lost | None
 _Scored = ImageScore | BadInput | _Lost | None
 
 
-@dataclass
-class Rescoring:
-    """One model version, loaded and self-tested, and what it needs to answer studies."""
+@dataclass(frozen=True)
+class LoadedVersion:
+    """A version as a service of it would hold it: the model, and the judge of what its scores may be trusted for."""
 
     classifier: Classifier
+    judge: Judge | None
+
+    @property
+    def manifest(self) -> ModelManifest:
+        """Of the version."""
+        return self.classifier.manifest
+
+    def scores(self, inputs: list[ModelInput]) -> list[ImageScore]:
+        """Scores of prepared images."""
+        found = self.classifier.score_prepared(np.stack(inputs)) if inputs else []
+        return found if self.judge is None else [self.judge.judge(score) for score in found]
+
+
+@dataclass
+class Rescoring:
+    """One loaded model version, and what it needs to answer studies."""
+
+    version: LoadedVersion
     read: Callable[[Sha256], bytes]
     limits: Limits
     threads: int
@@ -98,7 +117,7 @@ class Rescoring:
         if instance is None:
             return None
         try:
-            return self.classifier.prepare(decode(self.read(instance.object_sha256), limits=self.limits).pixels)
+            return self.version.classifier.prepare(decode(self.read(instance.object_sha256), limits=self.limits).pixels)
         except BadInput as error:
             return error
         except IntegrityViolation as error:
@@ -109,7 +128,7 @@ class Rescoring:
     def _scored(self, prepared: Iterator[tuple[_Image, _Prepared]]) -> Iterator[tuple[_Image, _Scored]]:
         while batch := list(islice(prepared, BATCH)):
             inputs = [found for _, found in batch if isinstance(found, np.ndarray)]
-            scores = iter(self.classifier.score_prepared(np.stack(inputs)) if inputs else [])
+            scores = iter(self.version.scores(inputs))
             self.images += len(inputs)
             for image, found in batch:
                 yield image, next(scores) if isinstance(found, np.ndarray) else found
@@ -128,28 +147,27 @@ class Rescoring:
                 scored.append((instance, one))
         if not scored:
             return self._says("refused", reasons=study_rule.reasons(asked.study, refusals))
-        return self._of_scores(scored)
+        return self._of_scores(asked.study, scored)
 
-    def _of_scores(self, scored: list[tuple[Instance, ImageScore]]) -> StudyAnswer:
-        probability = study_probability(
-            tuple(
-                InstanceScore(
-                    sop_instance_uid=one.sop_instance_uid, object_sha256=one.object_sha256,
-                    probability=score.probability,
-                )
-                for one, score in scored
-            )
-        )  # fmt: skip
-        why = tuple(score.abstained for _, score in scored if score.abstained is not None)
+    def _of_scores(self, study: Study, scored: list[tuple[Instance, ImageScore]]) -> StudyAnswer:
+        # As in serving: one instance abstained on is enough, for the finding may be on that very film.
+        why = {one.sop_instance_uid: (score.abstained,) for one, score in scored if score.abstained is not None}
         if why:
-            return self._says("abstained", reasons=why)
-        present = probability >= self.classifier.manifest.operating_point.threshold
+            return self._says("abstained", reasons=study_rule.reasons(study, why))
+        kept = tuple(
+            InstanceScore(
+                sop_instance_uid=one.sop_instance_uid, object_sha256=one.object_sha256, probability=score.probability
+            )
+            for one, score in scored
+        )
+        probability = study_probability(kept)
+        present = probability >= self.version.manifest.operating_point.threshold
         return self._says("present" if present else "absent", probability=probability)
 
     def _says(
         self, outcome: Outcome, *, probability: float | None = None, reasons: tuple[str, ...] = ()
     ) -> StudyAnswer:
-        version = None if outcome == "refused" else self.classifier.manifest.model_version
+        version = None if outcome == "refused" else self.version.manifest.model_version
         return StudyAnswer(outcome=outcome, model_version=version, probability=probability, reasons=reasons)
 
 
@@ -160,7 +178,7 @@ def _images(studies: Iterable[Asked]) -> Iterator[_Image]:
             yield _Image(asked, instance)
 
 
-def load_version(manifest: ModelManifest, bento: Path, *, threads: int) -> Classifier:
+def load_version(manifest: ModelManifest, bento: Path, *, threads: int) -> LoadedVersion:
     """The registered version out of its Bento, checked byte by byte and against its recorded answers.
 
     Raises:
@@ -170,7 +188,7 @@ def load_version(manifest: ModelManifest, bento: Path, *, threads: int) -> Class
     require_bento(manifest, bento)
     classifier = Classifier.load(bento / MODEL_FOLDER, threads=threads)
     classifier.self_test()
-    return classifier
+    return LoadedVersion(classifier, Judge.of(manifest.conformal, manifest.out_of_distribution, bento / MODEL_FOLDER))
 
 
 def decoding_threads() -> int:

@@ -91,10 +91,10 @@ def replay(question: Question, *, root: Offline, now: datetime, decoders: int) -
     _require(question)
     with root.database.unit_of_work(root.tenant, read_only=True) as work:
         manifest, bento = work.model_versions.get(question.task, question.version)
-    classifier = load_version(manifest, Path(bento), threads=root.settings.threads)
+    loaded = load_version(manifest, Path(bento), threads=root.settings.threads)
     chosen, without = _chosen(question, root)
     rescoring = Rescoring(
-        classifier, read=lambda sha256: root.objects.get(root.tenant, sha256), limits=_limits(root), threads=decoders
+        loaded, read=lambda sha256: root.objects.get(root.tenant, sha256), limits=_limits(root), threads=decoders
     )
     began = time.monotonic()
     studies, lost = _answered_again(rescoring, chosen, manifest=manifest, root=root)

@@ -26,13 +26,14 @@ from domain.identifiers import (
     sha256_of,
 )
 from domain.intended_use import ImageAttributes, IntendedUse
-from domain.model_version import ModelManifest, OperatingPoint, ReferenceAnswer
+from domain.model_version import ModelManifest, OperatingPoint, OutOfDistribution, ReferenceAnswer
 from domain.prediction import Done, InstanceScore, Prediction, PredictionState
 from domain.preprocessing import Preprocessing
 from domain.study import Instance, Study
 from domain.traffic import Role
 from infra.settings import Settings
 from models.inference import Scorer
+from models.uncertainty import Whitening
 from pipelines.wiring import Offline
 
 SPEC = Preprocessing(size_px=32)
@@ -43,19 +44,33 @@ CHILDREN = IntendedUse(
 )  # fmt: skip
 
 
+AROUND_ZERO = Whitening(np.zeros(1), np.ones((1, 1)), np.ones(1), np.zeros(()))
+
+
+def out_of_distribution(limit: float) -> OutOfDistribution:
+    return OutOfDistribution(
+        file="uncertainty.npz", file_sha256=sha256_of(AROUND_ZERO.to_bytes()), limit=limit, quantile=0.99, n=9,
+        fitted_on="tests",
+    )  # fmt: skip
+
+
 def onnx_model(gain: float) -> bytes:
-    """probability = logistic(gain · mean of the input): a negative gain is the same model with its sign flipped."""
+    """probability = logistic(gain · mean of the input), the mean also as embedding; a negative gain flips the sign."""
     nodes = [
         helper.make_node("GlobalAveragePool", ["image"], ["pooled"]),
         helper.make_node("Mul", ["pooled", "gain"], ["logit"]),
         helper.make_node("Sigmoid", ["logit"], ["sigmoid"]),
         helper.make_node("Reshape", ["sigmoid", "vector"], ["probability"]),
+        helper.make_node("Flatten", ["pooled"], ["embedding"], axis=1),
     ]
     graph = helper.make_graph(
         nodes,
         "tiny",
         [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 1, SPEC.size_px, SPEC.size_px])],
-        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["n"])],
+        [
+            helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["n"]),
+            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", 1]),
+        ],
         [
             helper.make_tensor("gain", TensorProto.FLOAT, [1], [gain]),
             helper.make_tensor("vector", TensorProto.INT64, [1], [-1]),
@@ -87,14 +102,14 @@ class Installation:
     folder: Path
     answered: int = 0
 
-    def package(self, version: int, *, gain: float, use: IntendedUse = CHILDREN, threshold: float = 0.5) -> Path:
-        """Register a version whose Bento folder holds what its manifest names."""
+    def package(self, version: int, *, gain: float, use: IntendedUse = CHILDREN, limit: float | None = None) -> Path:
+        """Register a version whose Bento folder holds what its manifest names; it abstains on means beyond ``limit``."""
         model, pixels = onnx_model(gain), film(0.3)
         answer = Scorer(model, preprocessing=SPEC, engine="onnxruntime").score([pixels])[0].probability
         manifest = ModelManifest(
             task="chest", title="Chest", version=version, variant=f"network-seed{version}", demo=False,
             intended_use=use, finding=PNEUMONIA, preprocessing=SPEC,
-            operating_point=OperatingPoint(threshold=threshold, rule="test", chosen_on="tune"), engine="onnxruntime",
+            operating_point=OperatingPoint(threshold=0.5, rule="test", chosen_on="tune"), engine="onnxruntime",
             explains=False, parameters=1, weights_sha256=sha256_of(model), model_sha256=sha256_of(model),
             report_sha256=sha256_of(b"report"),
             dataset_version=DatasetVersion(
@@ -103,13 +118,14 @@ class Installation:
             ),
             run_id="run", git_commit="c" * 40, git_dirty=False, seed=version, performance=(), criteria=(),
             reference_answers=(ReferenceAnswer(file="reference-0.npy", probability=answer, tolerance=1e-3),),
-            approver="Dr A",
+            approver="Dr A", out_of_distribution=None if limit is None else out_of_distribution(limit),
         )  # fmt: skip
         bento = self.folder / "bentos" / str(version)
         inside = bento / "src" / "model"
         inside.mkdir(parents=True)
         (inside / "model.onnx").write_bytes(model)
         (inside / "manifest.json").write_text(manifest.model_dump_json())
+        (inside / "uncertainty.npz").write_bytes(AROUND_ZERO.to_bytes())
         np.save(inside / "reference-0.npy", pixels)
         with self.root.database.unit_of_work(DEFAULT_TENANT) as work:
             work.model_versions.add(manifest, str(bento))

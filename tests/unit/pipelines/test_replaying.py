@@ -115,6 +115,19 @@ def test_a_study_outside_the_versions_intended_use_is_now_refused_with_reasons(
     assert figure(found, "Cohen's kappa").kind == "not estimated"
 
 
+def test_a_version_that_abstains_on_unlike_films_abstains_here_too_one_film_of_a_study_is_enough(answered: Any) -> None:
+    answered.package(3, gain=1.0, limit=1.0)
+    answered.answer(answered.receive(0.4, 0.9))
+    found = replay(answered, 3)
+    assert [one.study_id for one in found.report.studies if one.change == "now abstained"] == ["st_1", "st_6", "st_7"]
+    assert "unlike those the model was developed on" in found.report.studies[0].now.reasons[0]
+    assert found.report.studies[-1].now.reasons[0].startswith("instance 2: ")
+    assert found.report.studies[0].now.probability is None
+    (answered.folder / "bentos" / "3" / "src" / "model" / "uncertainty.npz").write_bytes(b"other")
+    with pytest.raises(DigestMismatch, match=r"uncertainty\.npz"):
+        replay(answered, 3)
+
+
 def test_what_was_refused_then_may_be_answered_now_but_not_for_an_unknown_patient(
     answered: Any, use_of: Callable[..., Any]
 ) -> None:
