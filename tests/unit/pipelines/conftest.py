@@ -103,7 +103,7 @@ class Installation:
     answered: int = 0
 
     def package(self, version: int, *, gain: float, use: IntendedUse = CHILDREN, limit: float | None = None) -> Path:
-        """Register a version whose Bento folder holds what its manifest names; it abstains on means beyond ``limit``."""
+        """Register a version whose Bento folder holds what its manifest names; it abstains beyond ``limit``."""
         model, pixels = onnx_model(gain), film(0.3)
         answer = Scorer(model, preprocessing=SPEC, engine="onnxruntime").score([pixels])[0].probability
         manifest = ModelManifest(
