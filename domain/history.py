@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,7 +11,7 @@ from domain.change_control import GateDecision
 from domain.errors import IntegrityViolation, InvalidField
 from domain.identifiers import PredictionId, Sha256, StudyId, sha256_of
 from domain.model_version import ModelManifest
-from domain.prediction import Done, Prediction
+from domain.prediction import Abstained, Concluded, Prediction
 from domain.traffic import Mode, Role, TrafficPolicy
 
 _TICK = timedelta(microseconds=1)  # of every recorded time: an instant is a period of one tick
@@ -110,7 +110,9 @@ class ServingRecord(_Record):
 
 
 class Answer(_Record):
-    """Who answered one prediction. ``evidence`` and the policy's fields are None of the demo classifier alone."""
+    """Who answered one prediction, or abstained. ``evidence`` and the policy's fields are None of the demo classifier
+    alone.
+    """
 
     prediction_id: PredictionId
     task: str
@@ -119,7 +121,8 @@ class Answer(_Record):
     role: Role
     fell_back: bool
     demo: bool
-    threshold: float  # as applied to this answer
+    abstained: bool = False
+    threshold: float | None  # as applied to this answer; None: none was, the version abstained
     evidence: VersionEvidence | None
     policy_version: int
     in_force_since: datetime | None
@@ -136,7 +139,7 @@ class TaskHistory(_Record):
 
 
 class StudyHistory(_Record):
-    """Every answer to one study; what is pending, refused or failed has none."""
+    """Every answer to one study, abstentions among them; what is pending, refused or failed has none."""
 
     study_id: StudyId
     answers: tuple[Answer, ...]
@@ -216,7 +219,7 @@ def serving_records(changes: Sequence[Change], evidence: Evidence) -> tuple[Serv
     return tuple(reversed(records))
 
 
-def answer_of(prediction: Prediction, state: Done, *, change: Change | None, evidence: Evidence) -> Answer:
+def answer_of(prediction: Prediction, state: Concluded, *, change: Change | None, evidence: Evidence) -> Answer:
     """Who gave an answer; ``change`` is the policy it names, None only for the demo classifier's."""
     told: VersionEvidence | None = None
     if change is not None:
@@ -225,12 +228,18 @@ def answer_of(prediction: Prediction, state: Done, *, change: Change | None, evi
     return Answer(
         prediction_id=prediction.prediction_id,
         task=prediction.task,
+        **_of_abstention(told) if isinstance(state, Abstained) else {},
         **state.model_dump(include=set(Answer.model_fields)),
         evidence=told,
         in_force_since=change.at if change else None,
         promoted_by=change.by if change else None,
         why=change.why if change else None,
     )
+
+
+def _of_abstention(told: VersionEvidence | None) -> dict[str, Any]:
+    """What an answer states of itself and an abstention does not."""
+    return {"abstained": True, "threshold": None, "demo": told is not None and told.demo}
 
 
 def line_of_champions(changes: Sequence[Change]) -> tuple[int, ...]:

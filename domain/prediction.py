@@ -42,13 +42,18 @@ class RoutedScore(BaseModel):
     seconds: float | None = None  # from the gateway's question to the answer
 
 
-class InstanceScore(BaseModel):
-    """The score kept for one instance of the study."""
+class ScoredInstance(BaseModel):
+    """One instance of the study that a model version looked at."""
 
     model_config = ConfigDict(frozen=True)
 
     sop_instance_uid: SOPInstanceUID
     object_sha256: Sha256
+
+
+class InstanceScore(ScoredInstance):
+    """The score kept for one instance of the study."""
+
     probability: float
 
 
@@ -81,7 +86,10 @@ class Done(BaseModel):
 
 
 class Abstained(BaseModel):
-    """Scored, but an image is too unlike the training data for its probability to be trusted; none is given."""
+    """Scored, but an image is too unlike the training data for its probability to be trusted; none is given.
+
+    The images are named, so that this can be walked back like an answer; their probabilities are not kept here.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -92,6 +100,7 @@ class Abstained(BaseModel):
     policy_version: int
     fell_back: bool
     answered_at: datetime
+    instances: tuple[ScoredInstance, ...] = ()
 
 
 class RefusedPrediction(BaseModel):
@@ -113,6 +122,7 @@ class Failed(BaseModel):
     attempts: int
 
 
+Concluded = Done | Abstained  # what a model version said, or would not say: this can be traced
 PredictionState = Annotated[Pending | Done | Abstained | RefusedPrediction | Failed, Field(discriminator="kind")]
 
 

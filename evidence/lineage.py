@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from domain.errors import FiducialError, IntegrityViolation, NotEstimable
 from domain.identifiers import PredictionId, Sha256, sha256_of
 from domain.model_version import ModelManifest
-from domain.prediction import Done, Prediction
+from domain.prediction import Concluded, Prediction
 
 
 class LinkKind(StrEnum):
@@ -79,14 +79,14 @@ Resolver = Callable[[Link], Content]
 
 
 def trace(prediction: Prediction, manifest: ModelManifest) -> Trace:
-    """The chain of an answered prediction, from the prediction itself and the manifest of the version that gave it.
+    """The chain of a prediction, answered or abstained from, beginning with itself and the version's manifest.
 
     A demo classifier has no weights, run or data: its chain ends at the model version.
 
     Raises:
-        NotEstimable: the prediction was not answered, or by another model version.
+        NotEstimable: no model version has said anything, or it was another one.
     """
-    if not isinstance(prediction.state, Done):
+    if not isinstance(prediction.state, Concluded):
         raise NotEstimable("Only an answered prediction can be traced.", next_step="Wait until it is done.")
     if prediction.state.model_version != manifest.model_version:
         raise NotEstimable(f"{prediction.state.model_version} answered, not {manifest.model_version}.")
@@ -129,10 +129,10 @@ def _prediction(prediction: Prediction) -> Link:
     )
 
 
-def _images(state: Done) -> list[Link]:
+def _images(state: Concluded) -> list[Link]:
     return [
-        _sha256(LinkKind.IMAGE, score.sop_instance_uid, score.object_sha256, f"objects/{score.object_sha256}")
-        for score in state.instances
+        _sha256(LinkKind.IMAGE, one.sop_instance_uid, one.object_sha256, f"objects/{one.object_sha256}")
+        for one in state.instances
     ]
 
 

@@ -15,7 +15,7 @@ from domain.history import (
     serving_records,
 )
 from domain.identifiers import StudyId
-from domain.prediction import Done, Prediction
+from domain.prediction import Concluded, Prediction
 from infra.db.session import UnitOfWork
 
 _NO_POLICY = 0  # what the demo classifier's answers say: it serves while a task has no policy
@@ -52,7 +52,7 @@ def of_task(work: UnitOfWork, task: str, *, asked: Period | None) -> TaskHistory
 
 
 def answered(work: UnitOfWork, study_id: StudyId) -> tuple[Answer, ...]:
-    """Every answer to a study, oldest request first, with the version, evidence and policy behind it.
+    """Every answer to a study, and every abstention, with the version, evidence and policy behind it; oldest first.
 
     The policy is the one the answer names: the gateway may still follow the one before for a second after a change.
 
@@ -64,7 +64,7 @@ def answered(work: UnitOfWork, study_id: StudyId) -> tuple[Answer, ...]:
     return tuple(
         _answer(work, prediction, prediction.state)
         for prediction in work.predictions.of_study(study_id)
-        if isinstance(prediction.state, Done)
+        if isinstance(prediction.state, Concluded)
     )
 
 
@@ -73,12 +73,12 @@ def of_study(work: UnitOfWork, study_id: StudyId) -> StudyHistory:
     return StudyHistory(study_id=study_id, answers=answered(work, study_id))
 
 
-def _answer(work: UnitOfWork, prediction: Prediction, state: Done) -> Answer:
+def _answer(work: UnitOfWork, prediction: Prediction, state: Concluded) -> Answer:
     task = state.model_version.rpartition("@")[0]
     return answer_of(prediction, state, change=_change(work, task, state), evidence=_evidence(work, task))
 
 
-def _change(work: UnitOfWork, task: str, state: Done) -> Change | None:
+def _change(work: UnitOfWork, task: str, state: Concluded) -> Change | None:
     if state.policy_version == _NO_POLICY:
         return None
     named = (one for one in work.traffic.history(task) if one.policy.policy_version == state.policy_version)

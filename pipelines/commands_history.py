@@ -159,9 +159,10 @@ def _print_answers(found: "StudyHistory", *, as_json: bool) -> None:
 
 
 def _facts_of_answer(answer: "Answer") -> "Iterator[tuple[str, str]]":
-    yield "answered", _time(answer.answered_at)
+    yield "abstained" if answer.abstained else "answered", _time(answer.answered_at)
     yield "as", f"{answer.role}{', in place of a challenger that was out' if answer.fell_back else ''}"
-    yield "threshold", f"{answer.threshold:.3f}"
+    if answer.threshold is not None:
+        yield "threshold", f"{answer.threshold:.3f}"
     if answer.demo:
         yield "DEMO", "says nothing about a patient"
     told = answer.evidence

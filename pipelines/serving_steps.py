@@ -59,13 +59,13 @@ def predict_test_film(choice: Choice) -> dict[str, Any]:
 
 
 def answered(study: dict[str, Any]) -> dict[str, Any]:
-    """The study's first prediction, which must be done.
+    """The study's first prediction: done, or abstained from, which is an answer too.
 
     Raises:
         FiducialError: it was refused or failed.
     """
     prediction: dict[str, Any] = study["predictions"][0]
-    if prediction["state"] != "done":
+    if prediction["state"] not in ("done", "abstained"):
         why = ", ".join(prediction.get("reasons", ())) or prediction.get("code", "still pending")
         raise FiducialError(f"The prediction is {prediction['state']}: {why}.", next_step="See the worker's log.")
     return prediction

@@ -9,7 +9,7 @@ from pathlib import Path
 from domain.errors import IntegrityViolation, NotFound, UnknownRun
 from domain.identifiers import PredictionId, Sha256
 from domain.model_version import ModelManifest
-from domain.prediction import Done, Prediction
+from domain.prediction import Concluded, Prediction
 from evidence import lineage
 from evidence.lineage import Link, LinkKind, Resolver, Trace, VerifiedLink
 from pipelines.wiring import PROJECT, Offline
@@ -26,9 +26,9 @@ def walk_back(prediction_id: str, root: Offline) -> tuple[Trace, tuple[VerifiedL
     """
     with root.database.unit_of_work(root.tenant, read_only=True) as work:
         prediction = work.predictions.get(PredictionId(prediction_id))
-        if not isinstance(prediction.state, Done):
+        if not isinstance(prediction.state, Concluded):
             raise NotFound(f"{prediction_id} has no answer to trace.", next_step="Wait until it is done.")
-        if prediction.state.demo and "@0" in prediction.state.model_version:
+        if prediction.state.model_version.endswith("@0"):
             raise NotFound(
                 f"{prediction_id} was answered by the demo classifier, which was not trained from any data.",
                 next_step="Run `fiducial lifecycle run`, then predict again.",

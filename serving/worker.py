@@ -11,7 +11,7 @@ from domain.drift import FeatureRow
 from domain.errors import FiducialError, Unavailable
 from domain.identifiers import PredictionId, Tenant
 from domain.model_version import ModelManifest
-from domain.prediction import Done, Failed, Prediction, PredictionState, RefusedPrediction, RoutedScore
+from domain.prediction import Concluded, Failed, Prediction, PredictionState, RoutedScore
 from domain.study import Instance, Study
 from imaging.limits import Limits
 from imaging.radiograph import decode
@@ -29,6 +29,7 @@ log = logs.get(__name__)
 AGENT = "worker"
 _ACTIONS = {
     "done": AuditAction.PREDICTION_ANSWERED,
+    "abstained": AuditAction.PREDICTION_ABSTAINED,
     "refused": AuditAction.PREDICTION_REFUSED,
     "failed": AuditAction.PREDICTION_FAILED,
 }
@@ -144,8 +145,9 @@ class Worker:
             work.outbox.done(message.message_id)
 
     def _feature_rows(self, message: Message, prediction: Prediction, outcome: Outcome) -> tuple[FeatureRow, ...]:
-        state = outcome.state
-        if not isinstance(state, Done):
+        """One for each scored film, abstentions included: monitoring must see just these."""
+        state, threshold = outcome.state, outcome.threshold
+        if not isinstance(state, Concluded) or threshold is None:
             return ()
         return tuple(
             FeatureRow(
@@ -155,7 +157,7 @@ class Worker:
                 model_version=state.model_version,
                 site=str(message.payload["site"]),
                 probability=scored.routed.score.probability,
-                finding_present=scored.routed.score.probability >= state.threshold,
+                finding_present=scored.routed.score.probability >= threshold,
                 image_features=scored.routed.score.image_features,
                 embedding=scored.routed.score.embedding,
             )
@@ -186,6 +188,6 @@ class Worker:
             agent=AGENT,
             action=_ACTIONS[state.kind],
             entity=prediction_id,
-            outcome="success" if isinstance(state, Done | RefusedPrediction) else "failure",
+            outcome="failure" if isinstance(state, Failed) else "success",
             recorded=self.now(),
         )

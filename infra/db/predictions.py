@@ -14,7 +14,7 @@ from domain.prediction import Prediction, PredictionState
 from infra.db.base import NAME, OPAQUE, Repository, TenantRow
 
 ActivationMap = tuple[tuple[float, ...], ...]
-StateKind = Literal["pending", "done", "refused", "failed"]
+StateKind = Literal["pending", "done", "abstained", "refused", "failed"]
 
 _STATE: TypeAdapter[PredictionState] = TypeAdapter(PredictionState)
 

@@ -27,6 +27,7 @@ from serving.api.schemas import (
     PREDICTION_EXAMPLE,
     STUDY_EXAMPLE,
     About,
+    AbstainedView,
     DoneView,
     FailedView,
     InstanceView,
@@ -60,22 +61,15 @@ _COMMON: dict[str, Any] = {
 PENDING = PendingView(**_COMMON)
 REFUSED = RefusedView(**_COMMON, reasons=("modality is not one of CR, DX", "view_position is not stated"))
 FAILED = FailedView(**_COMMON, code="model-unavailable", attempts=5)
-DONE = DoneView(
+_CONCLUDED: dict[str, Any] = dict(
     **_COMMON,
     demo=False,
     finding=PNEUMONIA,
-    probability=0.8731,
-    threshold=0.412,
-    decision="finding present",
     model_version=_VERSION,
     role=Role.CHAMPION,
     policy_version=4,
     fell_back=False,
-    instances=(InstanceScore(sop_instance_uid=_INSTANCE, object_sha256=_FILM, probability=0.8731),),
-    explained_instance=_INSTANCE,
     answered_at=_AT + timedelta(seconds=1),
-    heatmap=f"/api/v1/predictions/{PREDICTION_EXAMPLE}/heatmap",
-    film=f"/api/v1/predictions/{PREDICTION_EXAMPLE}/film",
     trace=f"/api/v1/predictions/{PREDICTION_EXAMPLE}/trace",
     provenance=Provenance(
         title="Pneumonia on paediatric chest films",
@@ -99,6 +93,22 @@ DONE = DoneView(
         ),
     ),
 )  # fmt: skip
+DONE = DoneView(
+    **_CONCLUDED,
+    probability=0.8731,
+    threshold=0.412,
+    decision="finding present",
+    prediction_set=("present",),
+    coverage=0.9,
+    instances=(InstanceScore(sop_instance_uid=_INSTANCE, object_sha256=_FILM, probability=0.8731),),
+    explained_instance=_INSTANCE,
+    heatmap=f"/api/v1/predictions/{PREDICTION_EXAMPLE}/heatmap",
+    film=f"/api/v1/predictions/{PREDICTION_EXAMPLE}/film",
+)
+ABSTAINED = AbstainedView(
+    **_CONCLUDED,
+    reasons=("The film is unlike those the model was developed on (distance 31.2, limit 24.0).",),
+)
 _INSTANCE_VIEW = InstanceView(
     sop_instance_uid=_INSTANCE, image_format="png", rows=1024, columns=1024, attributes_from="declared",
     attributes=ImageAttributes(modality="DX", body_part_examined="CHEST", view_position="PA", age_years=4.0, sex="F"),
@@ -162,8 +172,8 @@ ME = Me(name="clinician", role="clinician")
 TOKEN = TokenView(access_token="eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", expires_in=int(TOKEN_LIFETIME.total_seconds()))  # noqa: S106
 
 ANSWERS = (
-    PENDING, REFUSED, FAILED, DONE, STUDY, WORKLIST, TRACE, TASK_HISTORY, STUDY_HISTORY, TRAFFIC, TRAFFIC_HISTORY,
-    ABOUT, ME, TOKEN,
+    PENDING, REFUSED, FAILED, DONE, ABSTAINED, STUDY, WORKLIST, TRACE, TASK_HISTORY, STUDY_HISTORY, TRAFFIC,
+    TRAFFIC_HISTORY, ABOUT, ME, TOKEN,
 )  # fmt: skip
 BODIES = (TRAFFIC_BODY,)
 TEXTS = {"/healthz": "ok\n", "/readyz": "ready\n", "/metrics": "fiducial_predictions_waiting 0.0\n"}

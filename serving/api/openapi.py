@@ -14,6 +14,7 @@ JSON = "application/json"
 _STUDY = {"answered": examples.STUDY, "accepted": examples.ACCEPTED}
 _PREDICTION = {
     "done": examples.DONE,
+    "abstained": examples.ABSTAINED,
     "pending": examples.PENDING,
     "refused": examples.REFUSED,
     "failed": examples.FAILED,

@@ -11,7 +11,16 @@ from domain.identifiers import SOPInstanceUID
 from domain.intended_use import ImageAttributes
 from domain.level import Aims
 from domain.model_version import ModelManifest
-from domain.prediction import Done, Failed, InstanceScore, Pending, Prediction, RefusedPrediction
+from domain.prediction import (
+    Abstained,
+    Done,
+    Failed,
+    InstanceScore,
+    Pending,
+    PossibleFinding,
+    Prediction,
+    RefusedPrediction,
+)
 from domain.study import Instance, Study
 from domain.traffic import Role
 
@@ -97,29 +106,53 @@ class FailedView(_PredictionView):
     attempts: int
 
 
-class DoneView(_PredictionView):
-    """Answered: the study's probability is the highest of its eligible instances."""
+class _ConcludedView(_PredictionView):
+    """What is told of the model version, whether it answered or abstained."""
 
-    state: Literal["done"] = "done"
     demo: bool = Field(description="True: from a demonstration model; says nothing about a patient.")
     finding: CodedConcept
-    probability: float = Field(ge=0, le=1)
-    threshold: float
-    decision: Literal["finding present", "finding absent"]
     model_version: str = Field(examples=["chest_xray_pneumonia@3"])
     role: Role
     policy_version: int
     fell_back: bool = Field(description="True: the assigned version was out; the champion answered in its place.")
-    instances: tuple[InstanceScore, ...]
-    explained_instance: SOPInstanceUID | None
     answered_at: datetime
-    heatmap: str | None = Field(description="Address of the heat map (PNG), where there is one.")
-    film: str | None = Field(description="Address of the explained film (PNG).")
     trace: str = Field(description="Address of the trace: prediction → model version → run → dataset → commit.")
     provenance: Provenance
 
 
-PredictionView = Annotated[PendingView | RefusedView | FailedView | DoneView, Field(discriminator="state")]
+class AbstainedView(_ConcludedView):
+    """No answer: a film is too unlike those the model version was developed on. Its probability is given to nobody."""
+
+    state: Literal["abstained"] = "abstained"
+    reasons: tuple[str, ...] = Field(
+        examples=[["The film is unlike those the model was developed on (distance 31.2, limit 24.0)."]]
+    )
+
+
+class DoneView(_ConcludedView):
+    """Answered: the study's probability is the highest of its eligible instances."""
+
+    state: Literal["done"] = "done"
+    probability: float = Field(ge=0, le=1)
+    threshold: float
+    decision: Literal["finding present", "finding absent"]
+    prediction_set: tuple[PossibleFinding, ...] | None = Field(
+        description="What the film leaves possible at the stated coverage: one, both (the model cannot tell) or none "
+        "(it fits neither). Null: the version gives no set."
+    )
+    coverage: float | None = Field(
+        description="How often, or more, the set holds the truth: of films with the finding and of films without, "
+        "for films like those it was fitted on."
+    )
+    instances: tuple[InstanceScore, ...]
+    explained_instance: SOPInstanceUID | None
+    heatmap: str | None = Field(description="Address of the heat map (PNG), where there is one.")
+    film: str | None = Field(description="Address of the explained film (PNG).")
+
+
+PredictionView = Annotated[
+    PendingView | RefusedView | FailedView | AbstainedView | DoneView, Field(discriminator="state")
+]
 
 
 class StudyView(_View):
@@ -205,19 +238,19 @@ def prediction_view(prediction: Prediction, manifest: ModelManifest | None) -> P
         return FailedView(**common, code=state.code, attempts=state.attempts)
     if manifest is None:
         raise ValueError("an answer is shown with its manifest")
-    return _done_view(common, state, manifest)
-
-
-def _done_view(common: dict[str, Any], state: Done, manifest: ModelManifest) -> DoneView:
     address = f"/api/v1/predictions/{common['prediction_id']}"
+    common |= {"finding": manifest.finding, "trace": f"{address}/trace", "provenance": Provenance.of(manifest)}
+    if isinstance(state, Abstained):
+        return AbstainedView(**common, **state.model_dump(exclude={"kind", "instances"}), demo=manifest.demo)
+    return _done_view(common, state, address=address)
+
+
+def _done_view(common: dict[str, Any], state: Done, *, address: str) -> DoneView:
     explained = state.explained_instance is not None
     return DoneView(
         **common,
         **state.model_dump(exclude={"kind", "finding_present"}),
-        finding=manifest.finding,
         decision="finding present" if state.finding_present else "finding absent",
         heatmap=f"{address}/heatmap" if explained else None,
         film=f"{address}/film" if explained else None,
-        trace=f"{address}/trace",
-        provenance=Provenance.of(manifest),
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from domain.errors import NoExplanation
 from domain.identifiers import PredictionId, Sha256
-from domain.prediction import Done, Prediction
+from domain.prediction import Concluded, Done, Prediction
 from domain.study import Study
 from infra.db.session import UnitOfWork
 from serving import promoted
@@ -14,7 +14,7 @@ from serving.api.schemas import PredictionView, StudyView, prediction_view, stud
 def show_prediction(work: UnitOfWork, prediction: Prediction) -> PredictionView:
     """A prediction with its provenance."""
     state = prediction.state
-    manifest = promoted.manifest_of(work, state.model_version) if isinstance(state, Done) else None
+    manifest = promoted.manifest_of(work, state.model_version) if isinstance(state, Concluded) else None
     return prediction_view(prediction, manifest)
 
 

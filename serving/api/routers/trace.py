@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from domain.audit import AuditAction
 from domain.errors import NotFound
 from domain.identifiers import PredictionId
-from domain.prediction import Done
+from domain.prediction import Concluded
 from serving import promoted
 from serving.api.deps import FacadeParts, MayTrace, record_read
 from serving.api.openapi import PROTECTED, problems
@@ -19,7 +19,7 @@ def read_trace(prediction_id: str, facade: FacadeParts, principal: MayTrace) -> 
     """Prediction → images → model version → report → run → dataset version → commit, each with its digest."""
     with facade.database.unit_of_work(principal.tenant) as work:
         prediction = work.predictions.get(PredictionId(prediction_id))
-        if not isinstance(prediction.state, Done):
+        if not isinstance(prediction.state, Concluded):
             raise NotFound(f"Prediction {prediction_id} has no answer to trace.", next_step="Wait until it is done.")
         manifest = promoted.manifest_of(work, prediction.state.model_version)
         bento = (

@@ -9,7 +9,7 @@ import pytest
 from domain.errors import IntegrityViolation, UnknownStudy, UnknownTask
 from domain.history import Period
 from domain.identifiers import DEFAULT_TENANT, StudyId, Tenant, sha256_of
-from domain.prediction import Done, Prediction
+from domain.prediction import Abstained, Done, Prediction
 from domain.traffic import Role, TrafficPolicy
 from infra import history
 from infra.db.session import Database, UnitOfWork
@@ -97,6 +97,25 @@ def test_a_study_tells_who_answered_it_with_the_evidence_and_the_reason(
     assert (told.evidence.weights_sha256, told.evidence.report_sha256) == (sha256_of(b"w2"), sha256_of(b"r2"))
     assert (told.evidence.approver, told.answered_at) == ("Dr 2", pending.requested_at + timedelta(seconds=1))
     assert "probability" not in told.model_dump()  # who answered, not what was said of the patient
+
+
+def test_who_abstained_is_told_like_who_answered(database: Database, record: Record, pending: Prediction) -> None:
+    recorded(database, record, 1, 2)
+    state = Abstained(
+        reasons=("Unlike.",), model_version="chest@2", role=Role.CHAMPION, policy_version=2, fell_back=False,
+        answered_at=pending.requested_at + timedelta(seconds=1),
+    )  # fmt: skip
+    with database.unit_of_work(DEFAULT_TENANT) as work:
+        assert work.predictions.set_state(pending.prediction_id, state)
+    with reading(database) as work:
+        (told,) = history.answered(work, pending.study_id)
+    assert told.evidence is not None
+    assert (told.abstained, told.threshold, told.model_version, told.why) == (
+        True, None, "chest@2", "[bold]reason[/bold] 2",
+    )  # fmt: skip
+    assert (told.evidence.weights_sha256, told.in_force_since) == (
+        sha256_of(b"w2"), pending.requested_at + timedelta(hours=1),
+    )  # fmt: skip
 
 
 def test_an_unanswered_study_has_no_answer_and_the_demo_classifiers_has_no_evidence(

@@ -13,7 +13,7 @@ from domain.errors import DigestMismatch, NotEstimable, UnknownRun
 from domain.identifiers import PredictionId, SOPInstanceUID, StudyId, sha256_of
 from domain.intended_use import IntendedUse
 from domain.model_version import ModelManifest, OperatingPoint
-from domain.prediction import Done, InstanceScore, Pending, Prediction
+from domain.prediction import Abstained, Done, InstanceScore, Pending, Prediction, ScoredInstance
 from domain.preprocessing import Preprocessing
 from domain.traffic import Role
 from evidence import lineage
@@ -102,6 +102,22 @@ def test_the_chain_goes_from_the_prediction_to_the_commit(prediction: Prediction
     ]  # fmt: skip
     assert (walk.model_version, walk.approver) == ("chest_xray_pneumonia@3", "Dr. A. Name")
     assert [link.name for link in walk.links if link.kind is LinkKind.SHARD] == ["00000.tar", "00001.tar"]
+
+
+def test_an_abstention_is_walked_back_like_an_answer(
+    prediction: Prediction, manifest: ModelManifest, resolvers: dict[LinkKind, Resolver]
+) -> None:
+    answered = lineage.trace(prediction, manifest)
+    film = ScoredInstance(sop_instance_uid=SOPInstanceUID("2.25.1"), object_sha256=sha256_of(b"image"))
+    state = Abstained(
+        reasons=("Unlike.",), model_version="chest_xray_pneumonia@3", role=Role.CHAMPION, policy_version=1,
+        fell_back=False, answered_at=datetime(2026, 1, 1, tzinfo=UTC), instances=(film,),
+    )  # fmt: skip
+    abstained = prediction.model_copy(update={"state": state})
+    walk = lineage.trace(abstained, manifest)
+    assert walk.links[1:] == answered.links[1:]
+    own = {**resolvers, LinkKind.PREDICTION: lambda _: lineage.prediction_bytes(abstained)}
+    assert {found.status for found in lineage.verify(walk, own)} == {"verified"}
 
 
 def test_unaltered_bytes_verify_at_every_link(

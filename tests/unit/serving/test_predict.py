@@ -9,14 +9,15 @@ import pytest
 from domain.errors import ModelUnavailable, UnsupportedImageKind
 from domain.identifiers import Pseudonym, SeriesInstanceUID, SOPInstanceUID, StudyId, StudyInstanceUID, sha256_of
 from domain.intended_use import ImageAttributes
-from domain.model_version import ModelManifest
-from domain.prediction import Done, ImageScore, RefusedPrediction, RoutedScore
+from domain.model_version import ConformalSets, ModelManifest
+from domain.prediction import Abstained, Done, ImageScore, RefusedPrediction, RoutedScore, ScoredInstance
 from domain.study import Instance, Study
 from domain.traffic import Role
 from serving.predict import Outcome, predict_study
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 Make = Callable[..., ModelManifest]
+UNLIKE = "The film is unlike those the model was developed on (distance 31.2, limit 24.0)."
 
 
 def instance(number: int, **changes: Any) -> Instance:
@@ -40,6 +41,11 @@ def routed(probability: float, *, version: int = 1, explained: bool = True, fell
     return RoutedScore(
         score=score, model_version=f"chest@{version}", role=Role.CHAMPION, policy_version=3, fell_back=fell_back
     )
+
+
+def unlike(probability: float, *, reason: str = UNLIKE) -> RoutedScore:
+    found = routed(probability)
+    return found.model_copy(update={"score": found.score.model_copy(update={"abstained": reason, "distance": 31.2})})
 
 
 def predict(
@@ -119,3 +125,42 @@ def test_a_fallback_is_told(manifest: Make) -> None:
     outcome = predict(study(instance(1)), {"1.2.1": routed(0.2, fell_back=True)}, manifest)
     assert isinstance(outcome.state, Done)
     assert outcome.state.fell_back
+
+
+def test_a_film_unlike_the_training_data_is_abstained_from_with_the_reason(manifest: Make) -> None:
+    outcome = predict(study(instance(1)), {"1.2.1": unlike(0.97)}, manifest)
+    assert outcome.state == Abstained(
+        reasons=(UNLIKE,), model_version="chest@1", role=Role.CHAMPION, policy_version=3, fell_back=False,
+        answered_at=NOW,
+        instances=(ScoredInstance(sop_instance_uid=SOPInstanceUID("1.2.1"), object_sha256=sha256_of(b"\x01")),),
+    )  # fmt: skip
+    assert "0.97" not in outcome.state.model_dump_json()
+    assert outcome.explained is None
+    assert [one.routed.score.probability for one in outcome.scored] == [0.97]  # for monitoring
+
+
+def test_one_unlike_film_is_enough_and_is_named_among_several(manifest: Make) -> None:
+    scores = {"1.2.1": routed(0.9), "1.2.2": unlike(0.1), "1.2.3": routed(0.8)}
+    outcome = predict(study(instance(1), instance(2), instance(3)), scores, manifest)
+    assert isinstance(outcome.state, Abstained)
+    assert outcome.state.reasons == (f"instance 2: {UNLIKE}",)
+    assert len(outcome.state.instances) == 3
+
+
+def test_the_prediction_set_is_that_of_the_film_that_decides(manifest: Make) -> None:
+    sets = ConformalSets(coverage=0.9, least_present=0.3, most_absent=0.5, n_present=9, n_absent=9, fitted_on="t")
+
+    def judged(probability: float, *possible: str) -> RoutedScore:
+        found = routed(probability)
+        return found.model_copy(update={"score": found.score.model_copy(update={"prediction_set": possible})})
+
+    scores = {"1.2.1": judged(0.1, "absent"), "1.2.2": judged(0.45, "present", "absent")}
+    outcome = predict(study(instance(1), instance(2)), scores, lambda **_: manifest(conformal=sets))
+    assert isinstance(outcome.state, Done)
+    assert (outcome.state.prediction_set, outcome.state.coverage) == (("present", "absent"), 0.9)
+
+
+def test_a_version_without_prediction_sets_states_no_coverage(manifest: Make) -> None:
+    outcome = predict(study(instance(1)), {"1.2.1": routed(0.2)}, manifest)
+    assert isinstance(outcome.state, Done)
+    assert (outcome.state.prediction_set, outcome.state.coverage) == (None, None)

@@ -13,7 +13,7 @@ from domain.access import Principal
 from domain.audit import AuditAction
 from domain.identifiers import DEFAULT_TENANT, PredictionId
 from domain.model_version import ModelManifest
-from domain.prediction import Done, Failed, Prediction, RefusedPrediction
+from domain.prediction import Abstained, Done, Failed, Prediction, RefusedPrediction
 from domain.traffic import TrafficPolicy
 from imaging.limits import Limits
 from infra.clock import now
@@ -29,6 +29,12 @@ FAST = Pace(threads=4, lease_s=30, poll_s=0.01, max_attempts=3, first_pause_s=0.
 
 def answer(request: httpx.Request) -> httpx.Response:
     score = {"probability": 0.7, "image_features": {"mean": 0.1}, "activation_map": [[0.0, 1.0]]}
+    routed = {"score": score, "model_version": "chest@1", "role": "champion", "policy_version": 1}
+    return httpx.Response(200, json=routed)
+
+
+def abstain(request: httpx.Request) -> httpx.Response:
+    score = {"probability": 0.7, "image_features": {"mean": 0.1}, "embedding": [1.0], "abstained": "Unlike."}
     routed = {"score": score, "model_version": "chest@1", "role": "champion", "policy_version": 1}
     return httpx.Response(200, json=routed)
 
@@ -96,6 +102,32 @@ def test_an_answer_comes_with_explanation_features_and_audit_event(
         rows = work.feature_rows.window("chest", since=now() - timedelta(minutes=1), until=now())
         assert [(row.site, row.image_features) for row in rows] == [("north", {"mean": 0.1})]
         assert [e.action for e in work.audit.of(prediction_id)] == [AuditAction.PREDICTION_ANSWERED]
+
+
+def test_an_abstention_is_recorded_once_without_explanation_and_monitoring_sees_its_film(
+    platform: Platform, film: Any, declared: Any, clinician: Principal
+) -> None:
+    prediction_id = platform.send(film(), declared(), clinician)
+    second = platform.worker(abstain)
+
+    def outlive_the_lease(request: httpx.Request) -> httpx.Response:
+        with platform.database.unit_of_work(DEFAULT_TENANT) as work:
+            later = now() + timedelta(seconds=FAST.lease_s + 1)
+            (message,) = work.outbox.claim(TOPIC, now=later, lease_s=30, limit=1)
+        second.handle(message)
+        return answer(request)  # too late, and another answer
+
+    platform.run(platform.worker(outlive_the_lease), until=lambda: platform.depth() == 0)
+    state = platform.prediction(prediction_id).state
+    assert isinstance(state, Abstained)
+    assert (state.reasons, state.model_version, len(state.instances)) == (("Unlike.",), "chest@1", 1)
+    with platform.database.unit_of_work(DEFAULT_TENANT, read_only=True) as work:
+        assert work.predictions.explanation(prediction_id) is None
+        (event,) = work.audit.of(prediction_id)
+        assert (event.action, event.outcome) == (AuditAction.PREDICTION_ABSTAINED, "success")
+        (row,) = work.feature_rows.window("chest", since=now() - timedelta(minutes=1), until=now())
+        assert (row.probability, row.finding_present, row.embedding) == (0.7, True, (1.0,))
+        assert [one.prediction_id for one in work.predictions.with_state("abstained")] == [prediction_id]
 
 
 def test_a_study_outside_the_intended_use_is_refused_without_asking_the_gateway(
