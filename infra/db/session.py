@@ -18,21 +18,26 @@ from sqlalchemy.orm import Session
 from domain.errors import Conflict, Refused, Unavailable
 from domain.identifiers import Tenant
 from infra.db.addresses import Addresses
+from infra.db.arm_rows import ArmRows
 from infra.db.audit import AuditHeadRow, AuditLog
 from infra.db.base import Base
 from infra.db.decisions import Decisions
 from infra.db.evidence_files import EvidenceFiles
+from infra.db.experiments import Experiments
 from infra.db.feature_rows import FeatureRows
 from infra.db.ledger import Ledger
 from infra.db.model_versions import ModelVersions
 from infra.db.outbox import Outbox
 from infra.db.plans import Plans
 from infra.db.predictions import Predictions
+from infra.db.reviews import Reviews
 from infra.db.shadow_scores import ShadowScores
 from infra.db.signatures import Signatures
 from infra.db.signers import Signers
+from infra.db.stop_rules import StopRules
 from infra.db.studies import Studies
 from infra.db.traffic import Traffic
+from infra.db.traffic_events import TrafficEvents
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _BUSY_TIMEOUT_S = 30.0
@@ -51,6 +56,11 @@ class UnitOfWork:
     addresses: Addresses
     feature_rows: FeatureRows
     shadow_scores: ShadowScores
+    arm_rows: ArmRows
+    reviews: Reviews
+    experiments: Experiments
+    stop_rules: StopRules
+    traffic_events: TrafficEvents
     plans: Plans
     ledger: Ledger
     decisions: Decisions
@@ -131,6 +141,11 @@ def _unit_of_work(session: Session, *, tenant: Tenant, writing: bool) -> UnitOfW
         addresses=Addresses(session, tenant=tenant, writing=writing),
         feature_rows=FeatureRows(session, tenant=tenant, writing=writing),
         shadow_scores=ShadowScores(session, tenant=tenant, writing=writing),
+        arm_rows=ArmRows(session, tenant=tenant, writing=writing),
+        reviews=Reviews(session, tenant=tenant, writing=writing),
+        experiments=Experiments(session, tenant=tenant, writing=writing),
+        stop_rules=StopRules(session, tenant=tenant, writing=writing),
+        traffic_events=TrafficEvents(session, tenant=tenant, writing=writing),
         plans=Plans(session, tenant=tenant, writing=writing),
         ledger=Ledger(session, tenant=tenant, writing=writing),
         decisions=Decisions(session, tenant=tenant, writing=writing),

@@ -53,6 +53,27 @@ ROWS: dict[str, dict[str, Any]] = {
     "electronic_signatures": {
         "number": 1, "sha256": DIGEST, "signer": "ada", "meaning": "approval", "signed_at": NOW, "content": {"s": 1},
     },
+    "arm_rows": {
+        "number": 1, "task": "chest", "prediction_id": "pr_1", "study_id": "st_1", "patient": "p", "assigned": 2,
+        "answered": 1, "role": "challenger", "policy_version": 1, "outcome": "done", "probability": 0.5,
+        "finding_present": True, "seconds": 0.1, "recorded_at": NOW,
+    },
+    "reviews": {
+        "number": 1, "study_id": "st_1", "task": "chest", "source": "review", "finding_present": True,
+        "recorded_by": "ada", "recorded_at": NOW,
+    },
+    "experiments": {
+        "experiment_id": "ex_1", "task": "chest", "declaration": {"alpha": 0.025}, "declared_by": "ada", "why": "w",
+        "declared_at": NOW,
+    },
+    "stop_rules": {
+        "number": 1, "task": "chest", "rules": [{"name": "errors"}], "declared_by": "ada", "why": "w",
+        "declared_at": NOW,
+    },
+    "traffic_events": {
+        "number": 1, "task": "chest", "kind": "stopped", "version": 2, "policy_version": 2, "caused_by": "watch",
+        "why": "w", "evidence": {"count": 1}, "evidence_sha256": DIGEST, "recorded_at": NOW,
+    },
     "evidence_files": {"task": "chest", "version": 1, "name": "report.json", "sha256": DIGEST, "size_bytes": 10},
 }  # fmt: skip
 KEPT = sorted(ROWS.keys() - {"studies"})

@@ -261,7 +261,8 @@ def test_an_address_is_replaced_and_removed(database: Database) -> None:
         work.addresses.set("chest", 1, "http://127.0.0.1:1")
         work.addresses.set("chest", 1, "http://127.0.0.1:2")
         work.addresses.set("chest", 2, "http://127.0.0.1:3")
-        assert work.addresses.list() == (("chest", 1, "http://127.0.0.1:2"), ("chest", 2, "http://127.0.0.1:3"))
+        listed = [one[:3] for one in work.addresses.list()]
+        assert listed == [("chest", 1, "http://127.0.0.1:2"), ("chest", 2, "http://127.0.0.1:3")]
         work.addresses.remove("chest", 1)
         work.addresses.remove("chest", 1)
         assert [address.version for address in work.addresses.list()] == [2]

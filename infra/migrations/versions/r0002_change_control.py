@@ -5,15 +5,15 @@ alter tables may drop a trigger too; for those the audit log is chained. A later
 tables, as Alembic's batch mode does in SQLite, must make its triggers again.
 """
 
-from collections.abc import Iterator
-
 import sqlalchemy as sa
 from alembic import op
+
+from infra.migrations.append_only import triggers
 
 revision = "0002"
 down_revision = "0001"
 
-# Table → key. SQLite must be told the key: REPLACE deletes the row of the same key without asking a trigger on DELETE.
+# Table → key.
 _OLD = {
     "audit_events": ("tenant", "sequence"),
     "model_versions": ("tenant", "task", "version"),
@@ -56,9 +56,8 @@ def upgrade() -> None:
             "CREATE FUNCTION fiducial_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION "
             "'% is append-only: no %', TG_TABLE_NAME, lower(TG_OP) USING ERRCODE = 'restrict_violation'; END $$"
         )
-    for table, key in (_OLD | _NEW).items():
-        for statement in _postgresql_triggers(table) if postgresql else _sqlite_triggers(table, key):
-            op.execute(statement)
+    for statement in triggers(_OLD | _NEW, refused_updates=_REFUSED_UPDATES, postgresql=postgresql):
+        op.execute(statement)
 
 
 def downgrade() -> None:
@@ -71,33 +70,6 @@ def downgrade() -> None:
         op.drop_table(table)
     if postgresql:
         op.execute("DROP FUNCTION fiducial_append_only()")
-
-
-def _postgresql_triggers(table: str) -> Iterator[str]:
-    refused = f"WHEN ({_REFUSED_UPDATES[table]})" if table in _REFUSED_UPDATES else ""
-    for name, when in (
-        ("no_update", f"UPDATE ON {table} FOR EACH ROW {refused}"),
-        ("no_delete", f"DELETE ON {table} FOR EACH ROW"),
-        ("no_truncate", f"TRUNCATE ON {table} FOR EACH STATEMENT"),
-    ):
-        yield f"CREATE TRIGGER {table}_{name} BEFORE {when} EXECUTE FUNCTION fiducial_append_only()"
-        # Always: session_replication_role = replica switches ordinary triggers off.
-        yield f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_{name}"
-
-
-def _sqlite_triggers(table: str, key: tuple[str, ...]) -> Iterator[str]:
-    refused = _REFUSED_UPDATES.get(table)
-    # UPDATE OR REPLACE of the hidden rowid deletes the row that has it.
-    when_updated = f"WHEN {refused} OR OLD.rowid <> NEW.rowid" if refused else ""
-    same_key = " AND ".join(f"{column} = NEW.{column}" for column in key)
-    # Where no rowid is given, NEW.rowid is -1 here; those SQLite gives begin with 1.
-    taken = f"EXISTS (SELECT 1 FROM {table} WHERE {same_key} OR (NEW.rowid > 0 AND rowid = NEW.rowid))"  # noqa: S608 - our names
-    for name, when, message in (
-        ("no_update", f"UPDATE ON {table} {when_updated}", f"{table} is append-only: no update"),
-        ("no_delete", f"DELETE ON {table}", f"{table} is append-only: no delete"),
-        ("no_replace", f"INSERT ON {table} WHEN {taken}", f"{table} has a row of this key already"),
-    ):
-        yield f"CREATE TRIGGER {table}_{name} BEFORE {when} BEGIN SELECT RAISE(ABORT, '{message}'); END"
 
 
 def _create_plans_and_ledger() -> None:
