@@ -21,6 +21,7 @@ from evidence.statistics import (
     clustered_mcnemar,
     clustered_mean,
     clustered_proportion,
+    paired_binary,
 )
 from evidence.statistics.bootstrap import Resampling, cluster_bootstrap
 from evidence.statistics.estimate import Estimate
@@ -190,14 +191,25 @@ def _share(name: str, flags: Sequence[bool] | Flags, keys: Keys) -> AnyFigure:
 
 
 def _difference(first: Flags, second: Flags, keys: Keys) -> Estimate:
+    if not _repeat(keys):
+        return paired_binary.difference(paired_binary.paired_table(first, second))
     counts = clustered_mcnemar.count_pairs(first, second, keys)
     return clustered_limits.share_difference(counts, positives=0).interval(LEVEL)
 
 
 def _test(first: Flags, second: Flags, keys: Keys) -> Test:
-    """The score test of the same difference at zero: McNemar's, over the design effect where patients repeat."""
-    found = clustered_limits.share_difference(clustered_mcnemar.count_pairs(first, second, keys), positives=0)
-    return Test(p_value=min(2.0 * min(found.p_above(0.0), found.p_below(0.0)), 1.0), method=f"McNemar: {found.method}")
+    """McNemar's mid-p, or where patients repeat the score test of the same difference at its design effect."""
+    if not _repeat(keys):
+        found = paired_binary.mcnemar(paired_binary.paired_table(first, second))
+        return Test(p_value=found.mid_p, method="McNemar, mid-p")
+    clustered = clustered_limits.share_difference(clustered_mcnemar.count_pairs(first, second, keys), positives=0)
+    p_value = min(2.0 * min(clustered.p_above(0.0), clustered.p_below(0.0)), 1.0)
+    return Test(p_value=p_value, method=f"McNemar: {clustered.method}")
+
+
+def _repeat(keys: Keys) -> bool:
+    """Whether a patient has several of these studies."""
+    return len(set(keys)) < len(keys)
 
 
 def _kappa(then: Flags, now: Flags, keys: Keys) -> Estimate:
@@ -206,7 +218,7 @@ def _kappa(then: Flags, now: Flags, keys: Keys) -> Estimate:
     def of(rows: NDArray[np.intp]) -> float:
         return agreement.cohen_kappa(_table(then[rows], now[rows])).kappa.value
 
-    if len(set(keys)) == len(keys):
+    if not _repeat(keys):
         return agreement.cohen_kappa(_table(then, now)).kappa
     return cluster_bootstrap(keys, of, resampling=_RESAMPLING)
 
@@ -217,7 +229,7 @@ def _table(then: Flags, now: Flags) -> NDArray[np.int64]:
 
 def _limit(now: NDArray[np.float64], then: NDArray[np.float64], keys: Keys, multiplier: float) -> Estimate:
     """One of Bland and Altman's limits; where patients repeat, its interval is that of resampled patients."""
-    if len(set(keys)) == len(keys):
+    if not _repeat(keys):
         found = bland_altman.limits_of_agreement(now, then)
         return found.lower if multiplier < 0 else found.upper
     moved = now - then

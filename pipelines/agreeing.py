@@ -1,10 +1,12 @@
 """Three truths about who serves, held against each other: the policies on record, the Bentos, and what really runs.
 
 MLflow's aliases, the fourth place where a version is named, decide nothing; ``reconciling`` looks after them. Here is
-looked for what does decide: a policy that nobody put in force through Fiducial, a Bento that is not the registered
-version any more, and an address under which another version answers than the one it stands for.
+looked for what does decide: a policy that nobody put in force through Fiducial, patients who were not assigned as the
+policy of that moment says, a Bento that is not the registered version any more, and an address under which another
+version answers than the one it stands for.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,7 @@ from pydantic import ValidationError
 from domain.audit import AuditAction
 from domain.errors import IntegrityViolation, ModelUnavailable
 from domain.served_model import ServedModel
-from domain.traffic import TrafficPolicy
+from domain.traffic import Assignment, TrafficPolicy, assign
 from infra import logs
 from infra.db.addresses import Address
 from infra.db.model_versions import PackagedVersion
@@ -25,6 +27,7 @@ from pipelines.bentos import require_bento
 from pipelines.wiring import Offline
 
 _ASKED_WITHIN_S = 5.0
+_PAGE = 10_000
 
 log = logs.get(__name__)
 
@@ -53,6 +56,7 @@ class _Recorded:
 
     changes: tuple[TrafficChange, ...]
     audited: frozenset[int]  # policy versions with an audit event of their author
+    misassigned: Counter[int]  # answers by the policy that would have assigned them to another version
     packaged: dict[int, PackagedVersion]
     addresses: tuple[Address, ...]
 
@@ -67,10 +71,11 @@ def examine(root: Offline, *, task: str | None = None) -> tuple[Agreement, ...]:
     Raises:
         IntegrityViolation: the audit trail itself is broken, so nothing can be held against it.
     """
+    key = root.secrets.routing_key
     with root.database.unit_of_work(root.tenant, read_only=True) as work:
         work.audit.verify()
         tasks = [policy.task for policy in work.traffic.all_current() if task in (None, policy.task)]
-        recorded = {one: _recorded(work, one) for one in tasks}
+        recorded = {one: _recorded(work, one, key=key) for one in tasks}
     found = tuple(_compare(name, records) for name, records in recorded.items())
     for one in found:
         for sentence in one.wrong:
@@ -93,11 +98,12 @@ def require_agreement(found: Sequence[Agreement]) -> None:
         )
 
 
-def _recorded(work: UnitOfWork, task: str) -> _Recorded:
+def _recorded(work: UnitOfWork, task: str, *, key: bytes) -> _Recorded:
     changes = work.traffic.history(task)
     return _Recorded(
         changes=changes,
         audited=frozenset(one.policy.policy_version for one in changes if _is_audited(work, one)),
+        misassigned=_misassigned(work, changes, key=key),
         packaged={version: work.model_versions.get(task, version) for version in changes[-1].policy.versions},
         addresses=tuple(one for one in work.addresses.list() if one.task == task),
     )
@@ -106,6 +112,20 @@ def _recorded(work: UnitOfWork, task: str) -> _Recorded:
 def _is_audited(work: UnitOfWork, change: TrafficChange) -> bool:
     events = work.audit.of(f"{change.policy.task} policy {change.policy.policy_version}")
     return any(one.action is AuditAction.TRAFFIC_CHANGED and one.agent == change.by for one in events)
+
+
+def _misassigned(work: UnitOfWork, changes: Sequence[TrafficChange], *, key: bytes) -> Counter[int]:
+    """Every answer on record held against the policy it names: a policy altered afterwards contradicts them."""
+    policies = {change.policy.policy_version: change.policy for change in changes}
+    wrong: Counter[int] = Counter()
+    number = 0
+    while rows := work.arm_rows.after(changes[-1].policy.task, number, limit=_PAGE):
+        for row in rows:
+            policy = policies.get(row.policy_version)
+            wanted = None if policy is None else assign(row.patient, policy, key=key)
+            wrong[row.policy_version] += wanted != Assignment(version=row.assigned, role=row.role)
+        number = rows[-1].number
+    return +wrong
 
 
 def _compare(task: str, records: _Recorded) -> Agreement:
@@ -136,6 +156,8 @@ def _wrong_policies(records: _Recorded) -> Iterator[str]:
                 f"Policy {policy.policy_version} of {policy.task}, by {change.by}, has no audit event: it was not put "
                 "in force through Fiducial."
             )
+    for number, count in sorted(records.misassigned.items()):
+        yield f"Policy {number} of {records.policy.task} would have assigned {count} answered studies otherwise."
 
 
 def _wrong_bentos(records: _Recorded) -> Iterator[str]:

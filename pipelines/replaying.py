@@ -238,7 +238,8 @@ def _limits(root: Offline) -> Limits:
 
 
 def _reviews(task: str, root: Offline) -> tuple[Review, ...]:
-    return ()
+    with root.database.unit_of_work(root.tenant, read_only=True) as work:
+        return work.reviews.of_task(task)
 
 
 def _audit(question: Question, sha256: Sha256, *, root: Offline, now: datetime) -> None:

@@ -13,8 +13,9 @@ from sqlalchemy import text
 
 from domain.audit import AuditAction, AuditEvent
 from domain.errors import IntegrityViolation, Refused
-from domain.identifiers import DEFAULT_TENANT
-from domain.traffic import TrafficPolicy
+from domain.experiment import ArmRow
+from domain.identifiers import DEFAULT_TENANT, PredictionId, StudyId, pseudonym_of
+from domain.traffic import TrafficPolicy, assign
 from infra.clock import now
 from infra.settings import Settings
 from pipelines import agreeing
@@ -176,6 +177,33 @@ def test_a_policy_slipped_in_past_fiducial_is_found(recorded: Any, its_root: Off
     )
     (told,) = examine(its_root).wrong
     assert "Policy 2 of chest, by test, has no audit event" in told
+
+
+def answered(platform: Any, patient_id: str) -> None:
+    """An arm row as the worker writes it, by the policy in force."""
+    patient = pseudonym_of(patient_id, key=platform.secrets.pseudonym_key, tenant=DEFAULT_TENANT)
+    with platform.database.unit_of_work(DEFAULT_TENANT) as work:
+        policy = work.traffic.current(TASK)
+        assert policy is not None
+        assigned = assign(patient, policy, key=platform.secrets.routing_key)
+        work.arm_rows.add(
+            ArmRow(
+                task=TASK, prediction_id=PredictionId(f"pr_{patient_id}"), study_id=StudyId(f"st_{patient_id}"),
+                patient=patient, assigned=assigned.version, answered=assigned.version, role=assigned.role,
+                policy_version=policy.policy_version, outcome="done", probability=0.5, finding_present=True,
+                seconds=0.1, recorded_at=now(),
+            )
+        )  # fmt: skip
+
+
+def test_a_policy_altered_past_fiducial_contradicts_the_answers_given_under_it(
+    recorded: Any, its_root: Offline
+) -> None:
+    for number in range(20):
+        answered(recorded, f"P-{number}")
+    assert examine(its_root).wrong == ()
+    forced(recorded, "UPDATE traffic_policies SET policy = json_replace(policy, '$.champion', 2)")
+    assert "Policy 1 of chest would have assigned 20 answered studies otherwise." in examine(its_root).wrong
 
 
 def test_an_audit_event_written_for_it_by_hand_breaks_the_chain(recorded: Any, its_root: Offline) -> None:

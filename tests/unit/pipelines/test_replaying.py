@@ -10,9 +10,10 @@ import pytest
 
 from domain.audit import AuditAction
 from domain.errors import DigestMismatch, InvalidField, ModelUnavailable, NotFound, UnknownModelVersion
-from domain.identifiers import DEFAULT_TENANT, sha256_of
+from domain.identifiers import DEFAULT_TENANT, StudyId, sha256_of
 from domain.prediction import Failed, Pending, RefusedPrediction
 from domain.replay import ReplayPeriod
+from domain.review import Review
 from infra.objects import ObjectStore
 from pipelines import replay_scoring, replaying
 from pipelines.replay_text import text_of
@@ -80,6 +81,10 @@ def test_nothing_is_written_to_the_studies_and_the_replay_is_audited_with_its_di
     with answered.root.database.unit_of_work(DEFAULT_TENANT, read_only=True) as work:
         (event,) = work.audit.of(f"chest@2 replay {found.sha256}")
     assert (event.action, event.agent, event.outcome) == (AuditAction.STUDIES_REPLAYED, "Dr Bo", "success")
+
+
+def test_without_a_review_the_report_says_that_nobody_can_tell_which_is_right(answered: Any) -> None:
+    assert "which version is right, nobody can tell" in text_of(replay(answered, 2))
 
 
 def test_the_same_question_gives_the_same_bytes_and_the_digest_is_theirs(answered: Any, tmp_path: Path) -> None:
@@ -210,6 +215,25 @@ def test_an_altered_bento_never_answers(answered: Any) -> None:
     model.unlink()
     with pytest.raises(ModelUnavailable, match="is not at"):
         replay(answered, 2)
+
+
+def test_where_the_truth_is_on_record_then_and_now_are_held_against_it(answered: Any) -> None:
+    truth = {f"st_{number}": white > 0.5 for number, white in enumerate(WHITES, start=1)}
+    with answered.root.database.unit_of_work(DEFAULT_TENANT) as work:
+        for study_id, present in truth.items():
+            work.reviews.add(
+                Review(
+                    study_id=StudyId(study_id), task="chest", source="review", finding_present=present, by="Dr C",
+                    at=START,
+                )
+            )  # fmt: skip
+    found = replay(answered, 2)
+    (against,) = found.report.comparison.against
+    told = {one.name: one for one in against.figures}
+    assert (told["agreement, then"].value, told["agreement, now"].value) == (1.0, 0.0)
+    assert told["agreement, now less then"].high < 0
+    assert against.tests["agreement"].p_value < 0.05
+    assert "against the review: 6 studies, 3 with the finding" in text_of(found)
 
 
 def test_a_question_without_sense_is_refused(answered: Any) -> None:
