@@ -4,6 +4,7 @@ Studies of one patient are alike, so every interval counts patients as clusters.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -220,6 +221,10 @@ def _kappa(then: Flags, now: Flags, keys: Keys) -> Estimate:
 
     if not _repeat(keys):
         return agreement.cohen_kappa(_table(then, now)).kappa
+    if (then == now).all():  # resampling cannot tell how sure full agreement is; one study a patient can
+        first = np.unique(keys, return_index=True)[1]
+        found = agreement.cohen_kappa(_table(then[first], now[first])).kappa
+        return replace(found, method=f"{found.method}, first study of each patient")
     return cluster_bootstrap(keys, of, resampling=_RESAMPLING)
 
 

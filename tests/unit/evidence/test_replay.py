@@ -69,6 +69,13 @@ def test_intervals_widen_where_patients_repeat() -> None:
         assert (other.n, other.patients) == (100, 20)
 
 
+def test_full_agreement_of_repeated_patients_is_as_sure_as_the_patients_are_many() -> None:
+    same = (("present", "present", 40), ("absent", "absent", 60))
+    kappa = named(compare(studies(*same, studies_a_patient=5)), "Cohen's kappa")
+    assert (kappa.value, kappa.high, kappa.patients) == (1.0, 1.0, 20)
+    assert kappa.low < named(compare(studies(*same)), "Cohen's kappa").low < 1.0
+
+
 def test_every_study_stands_in_one_cell_of_the_cross_table() -> None:
     found = compare(studies(*MIXED, ("refused", "absent", 2), ("present", "abstained", 4), ("abstained", "refused", 1)))
     assert sum(cell.studies for cell in found.cross_table) == found.studies == 107
