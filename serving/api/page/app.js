@@ -145,7 +145,24 @@ async function showPrediction(prediction) {
   at(".identifiers").textContent = `${prediction.study_id} · ${prediction.prediction_id}`;
   byId("answers").append(card);
   if (prediction.state === "done") await showAnswer(card, at, prediction);
+  else if (prediction.state === "abstained") await showAbstention(card, at, prediction);
   else showNoAnswer(at, prediction);
+}
+
+async function showAbstention(card, at, prediction) {
+  card.classList.add("abstained");
+  show(at(".demo-banner"), prediction.demo);
+  at("h2").textContent = `${prediction.finding.meaning}: no answer`;
+  at(".version").textContent = prediction.model_version;
+  at(".statement").textContent = "The model version abstains. The study is stored; read the film without it, because:";
+  showReasons(at, prediction.reasons);
+  show(at(".advice"));
+  await showTrace(at, prediction);
+}
+
+function showReasons(at, reasons) {
+  for (const reason of reasons) line(at(".reasons"), "li", reason);
+  show(at(".reasons"), reasons.length > 0);
 }
 
 function showNoAnswer(at, prediction) {
@@ -155,8 +172,7 @@ function showNoAnswer(at, prediction) {
   at(".statement").textContent = refused
     ? "The study is stored, but lies outside what the model version may be used for:"
     : `The study is stored, but no answer came after ${prediction.attempts} attempts (${prediction.code}).`;
-  show(at(".reasons"), refused);
-  for (const reason of prediction.reasons || []) line(at(".reasons"), "li", reason.replaceAll("_", " "));
+  showReasons(at, (prediction.reasons || []).map((reason) => reason.replaceAll("_", " ")));
 }
 
 async function showAnswer(card, at, prediction) {
@@ -172,8 +188,27 @@ async function showAnswer(card, at, prediction) {
   at(".fill").style.width = `${prediction.probability * 100}%`;
   at(".mark").style.left = `${prediction.threshold * 100}%`;
   show(at(".scale"));
+  showPossible(at, prediction);
   showPerformance(at, prediction.provenance.performance);
   await Promise.all([showPictures(at, prediction), showTrace(at, prediction)]);
+}
+
+function showPossible(at, prediction) {
+  const possible = prediction.prediction_set;
+  if (!possible) return;
+  const percent = `${Math.round(prediction.coverage * 1000) / 10} %`;
+  at(".possible dd").textContent = {
+    0: `neither: the film fits neither kind at ${percent}`,
+    1: `${possible[0]} only, at ${percent}`,
+    2: `present or absent: the model cannot tell at ${percent}`,
+  }[possible.length];
+  const holds = `Of films with the finding, and of films without it, at least ${percent} keep their true finding among `
+    + "what is left possible, where films are like those the version was tuned on.";
+  const called = prediction.decision === "finding present" ? "present" : "absent";
+  const differs = possible.length === 1 && possible[0] !== called
+    ? ` The call is “${called}” all the same: it follows the threshold, which was set to miss few findings.` : "";
+  at(".possible .hint").textContent = holds + differs;
+  show(at(".possible"));
 }
 
 async function showPictures(at, prediction) {

@@ -34,6 +34,8 @@ from infra.environment import NO_TELEMETRY
 from infra.secrets import Secrets
 from models.inference import Scorer
 from models.packaging import CODE, SERVICE
+from models.uncertainty import UNCERTAINTY_FILE
+from models.uncertainty_fit import conformal_sets, limit_of, whiten
 
 ROOT = Path(__file__).parents[3]
 TASK = "chest"
@@ -96,6 +98,13 @@ def tiny_model(bias: float) -> bytes:
     return content
 
 
+def film_pixels(seed: int, *, rows: int = 240, columns: int = 200) -> np.ndarray:
+    """Bands and grain; the seed makes the difference."""
+    y, x = np.mgrid[0:rows, 0:columns]
+    grain = np.random.default_rng(seed).normal(0, 6, (rows, columns))
+    return np.clip(120 + 60 * np.sin(x / 31 + seed) + 40 * np.cos(y / 47) + grain, 0, 255).astype(np.uint8)
+
+
 def manifest_of(version: int, *, model: bytes, pixels: np.ndarray) -> ModelManifest:
     """The manifest of a tiny model, with one recorded answer."""
     probability = Scorer(model, preprocessing=PREPROCESSING, engine="onnxruntime").score([pixels])[0].probability
@@ -127,8 +136,12 @@ class Packaged:
     bento: Path
 
 
-def build_bento(version: int, *, bias: float, home: Path) -> Packaged:
-    """Stage code, model and manifest, and have BentoML build it."""
+def build_bento(
+    version: int, *, bias: float, home: Path, files: Mapping[str, bytes] | None = None, **changes: Any
+) -> Packaged:
+    """Stage code, model and manifest, and have BentoML build it; with further files beside the model, and changes of
+    the manifest.
+    """
     staging = home / f"staging-{version}"
     for pattern in CODE:
         for source in ROOT.glob(pattern):
@@ -137,12 +150,14 @@ def build_bento(version: int, *, bias: float, home: Path) -> Packaged:
             shutil.copyfile(source, target)
     pixels = np.random.default_rng(version).integers(0, 255, (50, 40), dtype=np.uint8)
     model = tiny_model(bias)
-    manifest = manifest_of(version, model=model, pixels=pixels)
+    manifest = manifest_of(version, model=model, pixels=pixels).model_copy(update=changes)
     folder = staging / "model"
     folder.mkdir()
     (folder / "model.onnx").write_bytes(model)
     (folder / "manifest.json").write_text(manifest.model_dump_json())
     np.save(folder / "reference-0.npy", pixels)
+    for name, content in (files or {}).items():
+        (folder / name).write_bytes(content)
     build = {"service": SERVICE, "name": TASK, "include": ["domain/", "infra/", "models/", "serving/", "model/"],
              "python": {"packages": [], "lock_packages": False}}  # fmt: skip
     (staging / "bentofile.yaml").write_text(yaml.safe_dump(build))
@@ -158,6 +173,24 @@ def bentos(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Packaged]:
     """Three versions; the higher the version, the higher its probabilities."""
     home = tmp_path_factory.mktemp("bentos")
     return {version: build_bento(version, bias=version - 2.0, home=home) for version in (1, 2, 3)}
+
+
+@pytest.fixture(scope="session")
+def judging(tmp_path_factory: pytest.TempPathFactory) -> Packaged:
+    """A version that gives prediction sets, and abstains on films whose mean grey is not that of ``film``'s."""
+    scorer = Scorer(tiny_model(0.0), preprocessing=PREPROCESSING, engine="onnxruntime")
+    scores = scorer.score([film_pixels(seed) for seed in range(400)])
+    embeddings = np.array([score.embedding for score in scores])
+    whitening = whiten(embeddings[:200])
+    parameters = whitening.to_bytes()
+    limit = limit_of(whitening, embeddings[200:], parameters=parameters, quantile=0.995, fitted_on="films tune")
+    probabilities = np.array([score.probability for score in scores])
+    labels = (probabilities + np.random.default_rng(1).normal(0, 0.02, 400) > np.median(probabilities)).astype(np.int64)
+    sets = conformal_sets(labels, probabilities, coverage=0.9, fitted_on="films tune")
+    return build_bento(
+        1, bias=0.0, home=tmp_path_factory.mktemp("judging"), files={UNCERTAINTY_FILE: parameters}, conformal=sets,
+        out_of_distribution=limit,
+    )  # fmt: skip
 
 
 class Platform:
@@ -299,11 +332,8 @@ def film() -> Callable[..., bytes]:
     """Makes encoded films; the seed makes the difference."""
 
     def make(seed: int = 0, *, rows: int = 240, columns: int = 200, kind: str = "PNG") -> bytes:
-        y, x = np.mgrid[0:rows, 0:columns]
-        grain = np.random.default_rng(seed).normal(0, 6, (rows, columns))
-        pixels = np.clip(120 + 60 * np.sin(x / 31 + seed) + 40 * np.cos(y / 47) + grain, 0, 255).astype(np.uint8)
         buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, format=kind)
+        Image.fromarray(film_pixels(seed, rows=rows, columns=columns)).save(buffer, format=kind)
         return buffer.getvalue()
 
     return make
