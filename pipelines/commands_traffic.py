@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from domain.identifiers import Pseudonym
     from domain.traffic import Challenger, TrafficPolicy
     from domain.traffic_request import TrafficRequest
+    from pipelines.steering import Steered
     from pipelines.wiring import Offline
 
     Request = Callable[[TrafficPolicy], TrafficRequest]
@@ -136,6 +137,17 @@ def unpin(
     _steer(task, request, by=by, why=why)
 
 
+@app.command()
+def stop(
+    task: Task, version: Annotated[int, typer.Argument(help="A challenger.")], by: By, why: Why
+) -> None:  # fmt: skip
+    """Take every patient from a challenger, the pinned ones too; everything else stays."""
+    from pipelines import steering
+    from pipelines.wiring import offline
+
+    _tell(steering.stop(task, version, by=by, why=why, root=offline()))
+
+
 @app.command("champion-only")
 def champion_only(task: Task, by: By, why: Why) -> None:
     """Have the champion answer everybody; challengers, shadows and pins are kept for `on`."""
@@ -162,10 +174,15 @@ def _switch(task: str, mode: str, *, by: str, why: str) -> None:
 
 
 def _steer(task: str, request: "Request", *, by: str, why: str) -> None:
-    from pipelines import steering, traffic_tables
+    from pipelines import steering
     from pipelines.wiring import offline
 
-    done = steering.steer(task, request, by=by, why=why, root=offline())
+    _tell(steering.steer(task, request, by=by, why=why, root=offline()))
+
+
+def _tell(done: "Steered") -> None:
+    from pipelines import traffic_tables
+
     traffic_tables.show(done.change, done.addresses)
     typer.echo(done.aliases)
 

@@ -241,8 +241,8 @@ _ERRORS: dict[int, tuple[errors.FiducialError, ...]] = {
 _ONLY_AT = {
     "unknown-study": {"studies", "worklist"}, "unknown-prediction": {"predictions"}, "unknown-task": {"tasks"},
     "not-permitted": {"studies", "predictions", "worklist", "tasks"},
-    "forbidden-by-level": {"token", "worklist", "traffic"}, "criteria-not-met": {"traffic"}, "model-unavailable": {"traffic"},
-    "unreadable-image": {"studies"}, "unsupported-image-kind": {"studies"},
+    "forbidden-by-level": {"token", "worklist", "traffic"}, "criteria-not-met": {"traffic"},
+    "model-unavailable": {"traffic"}, "unreadable-image": {"studies"}, "unsupported-image-kind": {"studies"},
 }  # fmt: skip
 _FIELDS = {"invalid-field": {"errors": [{"field": "body.age_years", "rule": "Input should be a valid number"}]}}
 
