@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from domain.audit import AuditAction, AuditEvent
 from domain.drift import FeatureRow
 from domain.errors import FiducialError, Unavailable
-from domain.identifiers import PredictionId, Tenant
+from domain.identifiers import PredictionId, Pseudonym, Tenant
 from domain.model_version import ModelManifest
 from domain.prediction import Concluded, Failed, Prediction, PredictionState, RoutedScore
 from domain.study import Instance, Study
@@ -20,7 +20,7 @@ from infra.clock import now as clock_now
 from infra.db.outbox import Message
 from infra.db.session import Database
 from infra.objects import ObjectStore
-from serving import promoted
+from serving import arm_records, promoted
 from serving.gateway_client import GatewayClient
 from serving.intake import TOPIC
 from serving.predict import Outcome, predict_study
@@ -115,7 +115,7 @@ class Worker:
             manifest_of=self._manifest_of,
             now=self.now,
         )
-        self._record(message, prediction, outcome)
+        self._record(message, prediction, outcome, patient=study.patient)
 
     def _score(self, instance: Instance, *, study: Study, prediction: Prediction) -> RoutedScore:
         film = decode(self.objects.get(self.tenant, instance.object_sha256), limits=self.limits)
@@ -131,7 +131,7 @@ class Worker:
         with self.database.unit_of_work(self.tenant, read_only=True) as work:
             return promoted.manifest_of(work, model_version)
 
-    def _record(self, message: Message, prediction: Prediction, outcome: Outcome) -> None:
+    def _record(self, message: Message, prediction: Prediction, outcome: Outcome, *, patient: Pseudonym) -> None:
         """Everything that belongs to the answer, in one commit, and only if nobody else answered meanwhile."""
         with self.database.unit_of_work(self.tenant) as work:
             if work.predictions.set_state(prediction.prediction_id, outcome.state):
@@ -142,6 +142,7 @@ class Worker:
                 for row in self._feature_rows(message, prediction, outcome):
                     work.feature_rows.add(row)
                 work.audit.append(self._event(prediction.prediction_id, outcome.state))
+                arm_records.record_answer(work, prediction, outcome, patient=patient)
             work.outbox.done(message.message_id)
 
     def _feature_rows(self, message: Message, prediction: Prediction, outcome: Outcome) -> tuple[FeatureRow, ...]:
@@ -180,6 +181,7 @@ class Worker:
         with self.database.unit_of_work(self.tenant) as work:
             if work.predictions.set_state(prediction_id, state):
                 work.audit.append(self._event(prediction_id, state))
+                arm_records.record_failure(work, work.predictions.get(prediction_id), state, at=self.now())
             work.outbox.done(message.message_id)
 
     def _event(self, prediction_id: PredictionId, state: PredictionState) -> AuditEvent:
