@@ -1,6 +1,6 @@
 """Scoring with an exported model: what serves, and what validation scores. Knows neither torch nor MLflow."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -41,13 +41,15 @@ class Scorer:
         """One radiograph → (1, size_px, size_px); raises UnsupportedImageKind. Do this before batching with others."""
         return preprocess.apply(pixels, self.preprocessing)
 
-    def score_prepared(self, inputs: NDArray[np.float32]) -> list[ImageScore]:
-        """Scores of inputs of shape (n, 1, size_px, size_px)."""
+    def score_prepared(
+        self, inputs: NDArray[np.float32], *, features: Sequence[Mapping[str, float]] | None = None
+    ) -> list[ImageScore]:
+        """Scores of inputs of shape (n, 1, size_px, size_px); ``features``: theirs, where known already."""
+        measured = [image_features.measure(one) for one in inputs] if features is None else features
         scores: list[ImageScore] = []
         for first in range(0, len(inputs), _BATCH):
-            batch = inputs[first : first + _BATCH]
-            outputs = self._run(batch)
-            scores += [_image_score(outputs, row, model_input) for row, model_input in enumerate(batch)]
+            outputs = self._run(inputs[first : first + _BATCH])
+            scores += [_image_score(outputs, row, one) for row, one in enumerate(measured[first : first + _BATCH])]
         return scores
 
     def probabilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -104,11 +106,11 @@ class Classifier(Scorer):
                 )
 
 
-def _image_score(outputs: Outputs, row: int, model_input: NDArray[np.float32]) -> ImageScore:
+def _image_score(outputs: Outputs, row: int, features: Mapping[str, float]) -> ImageScore:
     maps, embeddings = outputs.get(ACTIVATION_MAP), outputs.get(EMBEDDING)
     return ImageScore(
         probability=float(outputs[PROBABILITY][row]),
-        image_features=image_features.measure(model_input),
+        image_features=dict(features),
         embedding=() if embeddings is None else tuple(embeddings[row].tolist()),
         activation_map=None if maps is None else tuple(tuple(line) for line in maps[row].tolist()),
     )

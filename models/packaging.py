@@ -33,10 +33,11 @@ CODE = (
     "domain/*.py", "models/__init__.py", "models/inference.py", "models/preprocess.py", "models/image_features.py",
     "models/uncertainty.py",
     "infra/__init__.py", "infra/lifetime.py", "serving/__init__.py", "serving/services/__init__.py",
-    "serving/services/image_classifier.py", "serving/services/wire.py",
+    "serving/services/image_classifier.py", "serving/services/application.py", "serving/services/batching.py",
+    "serving/services/wire.py",
 )  # fmt: skip
 SERVING_ENGINE: Engine = "onnxruntime"  # what a version is packaged for unless asked otherwise
-_PACKAGES = ("bentoml", "numpy", "pillow", "pydantic", "starlette")
+_PACKAGES = ("bentoml", "numpy", "pillow", "prometheus-client", "pydantic")
 _CANDIDATES, _CARRIED, _SIDE_PX = 24, 3, 200
 _TOLERANCE = 1e-3  # another processor rounds differently, in the seventh digit
 _BUILD_TIMEOUT_S = 300

@@ -175,7 +175,7 @@ def _ask(url: str) -> ServedModel | None:
         IntegrityViolation: something answers that is no service of ours.
     """
     try:
-        answer = httpx.post(f"{url}/model", json={}, timeout=_ASKED_WITHIN_S, trust_env=False)
+        answer = httpx.get(f"{url}/model", timeout=_ASKED_WITHIN_S, trust_env=False)
     except httpx.TransportError:
         return None
     try:

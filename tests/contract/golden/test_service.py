@@ -1,5 +1,6 @@
 """The service in its own process makes the same bits of a received film as validation did."""
 
+import io
 import os
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import httpx
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from domain.dataset import DatasetVersion
 from domain.identifiers import sha256_of
@@ -109,12 +111,23 @@ def _is_ready(url: str) -> bool:
         return False
 
 
+def as_png(pixels: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("encode", [npy_bytes, as_png], ids=["npy", "PNG"])
 def test_the_running_service_prepares_the_same_bits(
-    service: str, received: dict[str, bytes], golden: dict[str, str], digest: Callable[[Any], str]
+    encode: Callable[[np.ndarray], bytes],
+    service: str,
+    received: dict[str, bytes],
+    golden: dict[str, str],
+    digest: Callable[[Any], str],
 ) -> None:
     found = {}
     for name, data in received.items():
-        body = npy_bytes(decode(data, limits=Limits()).pixels)
+        body = encode(decode(data, limits=Limits()).pixels)
         answer = httpx.post(f"{service}/predict", content=body, timeout=30, trust_env=False).raise_for_status()
         found[name] = digest(ImageScore.model_validate_json(answer.content).embedding)
     assert found == golden

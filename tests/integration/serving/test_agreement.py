@@ -1,6 +1,7 @@
 """Policies, Bentos, addresses and running services: whoever tampers with one of them is found, or changes nothing."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,16 +16,18 @@ from domain.audit import AuditAction, AuditEvent
 from domain.errors import IntegrityViolation, Refused
 from domain.experiment import ArmRow
 from domain.identifiers import DEFAULT_TENANT, PredictionId, StudyId, pseudonym_of
-from domain.traffic import TrafficPolicy, assign
+from domain.traffic import Role, TrafficPolicy, assign
 from infra.clock import now
 from infra.settings import Settings
 from pipelines import agreeing
 from pipelines.agreeing import Agreement
 from pipelines.wiring import Offline
 from serving.gateway_client import npy_bytes
+from serving.routing import MAX_AGE_S
 
 pytestmark = [pytest.mark.slow, pytest.mark.servers]
 TASK = "chest"
+IMAGE = npy_bytes(np.arange(2500, dtype=np.uint16).reshape(50, 50))
 
 
 def audit(platform: Any, policy: TrafficPolicy) -> None:
@@ -49,8 +52,10 @@ def running(new_platforms: Callable[..., Any], own_bentos: dict[int, Any]) -> An
     """Version 1 is champion, version 2 has half of the patients; the supervisor runs both."""
     platform = new_platforms()
     audit(platform, platform.promote(own_bentos, champion=1, challenger=2, share=0.5))
-    platform.start("services")
+    for root in ("services", "gateway"):
+        platform.start(root)
     platform.wait_served(1, 2)
+    time.sleep(MAX_AGE_S)  # the gateway's view of the addresses
     return platform
 
 
@@ -88,6 +93,32 @@ def test_an_address_that_leads_to_another_version_is_found(running: Any, root: O
     assert examine(root).wrong == ()
 
 
+def test_the_gateway_never_takes_another_versions_answer_for_the_assigned_ones(running: Any) -> None:
+    with running.database.unit_of_work(DEFAULT_TENANT, read_only=True) as work:
+        policy = work.traffic.current(TASK)
+    patient_id = running.patient_with(Role.CHALLENGER, policy)
+    headers = {
+        "X-Fiducial-Tenant": DEFAULT_TENANT, "X-Fiducial-Prediction": "pr_1",
+        "X-Fiducial-Patient": pseudonym_of(patient_id, key=running.secrets.pseudonym_key, tenant=DEFAULT_TENANT),
+    }  # fmt: skip
+
+    def ask() -> tuple[str, bool]:
+        url = f"{running.gateway_url}/v1/tasks/{TASK}/predict"
+        answer = httpx.post(url, content=IMAGE, headers=headers, timeout=30, trust_env=False).raise_for_status().json()
+        return answer["model_version"], answer["fell_back"]
+
+    assert ask() == ("chest@2", False)
+    right = running.address(2)
+    try:
+        with running.database.unit_of_work(DEFAULT_TENANT) as work:
+            work.addresses.set(TASK, 2, running.address(1))
+        time.sleep(1.5 * MAX_AGE_S)
+        assert ask() == ("chest@1", True)  # the champion answers in its place, and is named
+    finally:
+        with running.database.unit_of_work(DEFAULT_TENANT) as work:
+            work.addresses.set(TASK, 2, right)
+
+
 def test_an_address_where_something_else_or_nobody_answers_is_told(running: Any, root: Offline) -> None:
     right = running.address(2)
     try:
@@ -107,10 +138,10 @@ def test_a_model_altered_on_disk_is_found_and_answers_nobody(
     running: Any, root: Offline, own_bentos: dict[int, Any]
 ) -> None:
     model: Path = own_bentos[2].bento / "src" / "model" / "model.onnx"
-    whole, image = model.read_bytes(), npy_bytes(np.arange(2500, dtype=np.uint16).reshape(50, 50))
+    whole = model.read_bytes()
 
     def answer() -> Any:
-        return httpx.post(f"{running.address(2)}/predict", content=image, trust_env=False).json()["probability"]
+        return httpx.post(f"{running.address(2)}/predict", content=IMAGE, trust_env=False).json()["probability"]
 
     before = answer()
     model.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
