@@ -46,7 +46,7 @@ def _mode(policy: TrafficPolicy) -> str:
 def _parts(policy: TrafficPolicy) -> str:
     parts = [f"{version} {role} {_share(policy, version)}".removesuffix(" –") for version, role in _roles(policy)]
     mode = [str(policy.mode).upper()] if policy.mode is not Mode.NORMAL else []
-    pins = [f"{len(policy.pins)} pinned"] if policy.pins else []
+    pins = [f"pinned patients: {len(policy.pins)}"] if policy.pins else []
     return ", ".join([*mode, *parts, *pins])
 
 
