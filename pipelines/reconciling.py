@@ -4,7 +4,6 @@ Whatever somebody does to an alias changes nobody's answer. But people read alia
 alarmed (audit trail, log, ``<home>/alarms/aliases.jsonl``, exit code 6) and written back.
 """
 
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 from domain.audit import AuditAction, AuditEvent
 from domain.errors import AliasMoved, Unavailable, UnknownModelVersion, UnknownTask
 from domain.traffic import TrafficPolicy
-from infra import logs
+from infra import alarms, logs
 from infra.db.traffic import TrafficChange
 from models import registry
 from models.registry import Alias
@@ -174,10 +173,7 @@ def _audit(moved: Sequence[Alias], policy: TrafficPolicy, *, root: Offline, now:
 def _alarm(moved: Moved, *, root: Offline, now: datetime) -> None:
     facts: dict[str, Any] = {**vars(moved), "tenant": root.tenant}
     log.error("alias.moved", **facts)
-    alarms = root.home / "alarms" / "aliases.jsonl"
-    alarms.parent.mkdir(exist_ok=True)
-    with alarms.open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"at": now.isoformat(), **facts}) + "\n")
+    alarms.write(root.home, "aliases", facts, at=now)
 
 
 def _note(policy: TrafficPolicy, *, root: Offline) -> None:

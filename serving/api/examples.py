@@ -242,7 +242,8 @@ _ONLY_AT = {
     "unknown-study": {"studies", "worklist"}, "unknown-prediction": {"predictions"}, "unknown-task": {"tasks"},
     "not-permitted": {"studies", "predictions", "worklist", "tasks"},
     "forbidden-by-level": {"token", "worklist", "traffic"}, "criteria-not-met": {"traffic"},
-    "model-unavailable": {"traffic"}, "unreadable-image": {"studies"}, "unsupported-image-kind": {"studies"},
+    "model-unavailable": {"traffic"},
+    "unreadable-image": {"studies"}, "unsupported-image-kind": {"studies"},
 }  # fmt: skip
 _FIELDS = {"invalid-field": {"errors": [{"field": "body.age_years", "rule": "Input should be a valid number"}]}}
 
