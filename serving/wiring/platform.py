@@ -6,7 +6,7 @@ from infra.environment import process_environment
 from serving.processes import Child, end_all, stop_on_signals
 from serving.wiring.common import run, start
 
-ROOTS = ("services", "gateway", "worker", "api")
+ROOTS = ("services", "gateway", "worker", "watch", "api")
 _POLL_S = 0.25
 
 

@@ -71,7 +71,7 @@ def classifier(*, bias: float, flipped: bool = False) -> bytes:
         [
             helper.make_tensor("gain", TensorProto.FLOAT, [1], [4.0]),
             helper.make_tensor("bias", TensorProto.FLOAT, [1], [bias]),
-            helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0]),
+            *([helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0])] if flipped else []),
             helper.make_tensor("vector", TensorProto.INT64, [1], [-1]),
         ],
     )

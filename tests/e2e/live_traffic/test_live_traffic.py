@@ -18,6 +18,7 @@ from domain.canonical import canonical_json
 from domain.experiment import DEFAULT_STOP_RULES, StopRule, TrafficEvent
 from domain.identifiers import DEFAULT_TENANT, PredictionId, sha256_of
 from domain.prediction import Done
+from domain.review import Review
 from domain.traffic import Role, TrafficPolicy
 from infra.clock import now
 from models import registry
@@ -78,7 +79,7 @@ def fault(drill: Any, steady: Steady) -> Fault:
     registry.follow(drill.tracking, policy)
     began, clock, sent = now(), time.monotonic(), []
     for wave in range(MOST_WAVES):
-        sent += drill.send([(f"wave-{wave}-{number}", number % 5 == 0) for number in range(WAVE)])
+        sent += drill.send([(f"new-{number}", number % 5 == 0) for number in range(wave * WAVE, (wave + 1) * WAVE)])
         if drill.policy().share_of(FLIPPED) == 0.0:
             break
     drill.wait(lambda: drill.policy().share_of(FLIPPED) == 0.0, what="the stop", within_s=STOPPED_WITHIN_S)
@@ -97,7 +98,13 @@ def fault(drill: Any, steady: Steady) -> Fault:
 @pytest.fixture
 def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Writes a line of figures to the terminal, whatever is captured."""
-    return request.config.get_terminal_writer().line
+    captured = request.config.pluginmanager.getplugin("capturemanager")
+
+    def line(text: str) -> None:
+        with captured.global_and_fixture_disabled():
+            request.config.get_terminal_writer().line(f"\n{text}")
+
+    return line
 
 
 def versions(sent: list[Any]) -> list[str]:
@@ -164,7 +171,7 @@ def test_every_answer_is_of_the_version_that_its_policy_names(fault: Fault, stea
 
 def test_shadows_are_recorded_and_never_visible(fault: Fault, steady: Steady, drill: Any) -> None:
     assert not any(f"{TASK}@{SHADOW}" in json.dumps(one.study) for one in _all(fault, steady))
-    asked = [PredictionId(one.answer["prediction_id"]) for one in steady.first]
+    asked = [PredictionId(one.answer["prediction_id"]) for one in steady.after_raise]  # a killed gateway forgets
 
     def recorded() -> set[str]:
         with drill.database.unit_of_work(DEFAULT_TENANT, read_only=True) as work:
@@ -187,6 +194,14 @@ def test_aliases_policies_and_services_agree_after_the_stop(fault: Fault, drill:
 def test_the_replay_of_that_period_tells_what_the_champion_would_have_said(
     fault: Fault, drill: Any, tmp_path: Path, tell: Callable[[str], None]
 ) -> None:
+    with drill.database.unit_of_work(DEFAULT_TENANT) as work:
+        for one in fault.sent:
+            work.reviews.add(
+                Review(
+                    study_id=one.study["study_id"], task=TASK, source="review", finding_present=one.finding, by="Dr Eva",
+                    at=now(),
+                )
+            )  # fmt: skip
     done = drill.fiducial(
         "replay", "--task", TASK, "--version", str(CHAMPION), "--since", fault.began.isoformat(), "--by", "Dr Ada",
         "--out", str(tmp_path),
@@ -199,6 +214,10 @@ def test_the_replay_of_that_period_tells_what_the_champion_would_have_said(
     for study in report["studies"]:
         flipped_then = study["then"]["model_version"] == f"{TASK}@{FLIPPED}"
         assert (study["change"] is not None) == flipped_then, study
+    (against,) = report["comparison"]["against"]
+    gained = next(one for one in against["figures"] if one["name"] == "agreement, now less then")
+    assert gained["low"] > 0  # the champion agrees with the readers where the flipped version did not
+    assert against["tests"]["agreement"]["p_value"] < 0.001
     assert re.search(r"images in [\d.]+ s, \d+ a second", done.stdout)
     tell(done.stdout)
 
