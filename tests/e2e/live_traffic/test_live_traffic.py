@@ -198,8 +198,8 @@ def test_the_replay_of_that_period_tells_what_the_champion_would_have_said(
         for one in fault.sent:
             work.reviews.add(
                 Review(
-                    study_id=one.study["study_id"], task=TASK, source="review", finding_present=one.finding, by="Dr Eva",
-                    at=now(),
+                    study_id=one.study["study_id"], task=TASK, source="review", finding_present=one.finding,
+                    by="Dr Eva", at=now(),
                 )
             )  # fmt: skip
     done = drill.fiducial(
