@@ -12,7 +12,7 @@ from domain.errors import IntegrityViolation, InvalidField
 from domain.identifiers import PredictionId, Sha256, StudyId, sha256_of
 from domain.model_version import ModelManifest
 from domain.prediction import Done, Prediction
-from domain.traffic import Role, TrafficPolicy
+from domain.traffic import Mode, Role, TrafficPolicy
 
 _TICK = timedelta(microseconds=1)  # of every recorded time: an instant is a period of one tick
 _FORM = "a date (2026-11-24, the whole day in UTC) or a time with its zone (2026-11-24T09:30:00Z)"
@@ -98,6 +98,8 @@ class ServingRecord(_Record):
     until: datetime | None  # None: in force
     by: str
     why: str
+    mode: Mode
+    pinned_patients: int  # whom one version answers whatever the shares say
     versions: tuple[ServedVersion, ...]  # champion, challengers, shadows
 
     def served_during(self, period: Period) -> bool:
@@ -205,6 +207,8 @@ def serving_records(changes: Sequence[Change], evidence: Evidence) -> tuple[Serv
                 until=ends,
                 by=change.by,
                 why=change.why,
+                mode=change.policy.mode,
+                pinned_patients=len(change.policy.pins),
                 versions=tuple(_served(change, evidence)),
             )
         )
@@ -245,14 +249,14 @@ def line_of_champions(changes: Sequence[Change]) -> tuple[int, ...]:
 
 def _served(change: Change, evidence: Evidence) -> list[ServedVersion]:
     policy = change.policy
-    challengers = {one.version: one.share for one in policy.challengers}
-    rest = 1.0 - sum(challengers.values())
-    parts = [(policy.champion, Role.CHAMPION, rest)]
-    parts += [(version, Role.CHALLENGER, share) for version, share in challengers.items()]
-    parts += [(version, Role.SHADOW, 0.0) for version in policy.shadows]
+    parts = [(policy.champion, Role.CHAMPION)]
+    parts += [(version, Role.CHALLENGER) for version in policy.visible[1:]]
+    parts += [(version, Role.SHADOW) for version in policy.shadows]
     return [
-        ServedVersion(**evidence.of(policy, version, at=change.at).model_dump(), role=role, share=share)
-        for version, role, share in parts
+        ServedVersion(
+            **evidence.of(policy, version, at=change.at).model_dump(), role=role, share=policy.share_of(version)
+        )
+        for version, role in parts
     ]
 
 

@@ -105,6 +105,34 @@ class TrafficPolicy(_Frozen):
         """Versions that must run: the visible ones, then the shadows."""
         return (*self.visible, *self.shadows)
 
+    def beside(self, champion: int) -> tuple[Segment, ...]:
+        """The buckets of every version but that one, this policy's own champion's too: what may be taken from it.
+
+        ``allocate`` leaves a champion-to-be the patients that it answers for already.
+        """
+        rest = tuple(Segment(version=self.champion, first=first, end=end) for first, end in _between(self.segments))
+        return tuple(segment for segment in (*self.segments, *rest) if segment.version != champion)
+
+    def after(self, before: "TrafficPolicy | None") -> "TrafficPolicy":
+        """This policy with the segments that move the fewest patients away from the policy before."""
+        held = before.beside(self.champion) if before else ()
+        return TrafficPolicy(**{**dict(self), "segments": allocate(self.challengers, before=held)})
+
+    def only_takes_from(self, before: "TrafficPolicy") -> bool:
+        """True when this does no more than take patients or parts away from the policy before.
+
+        Switching off, a smaller share, an end of a challenger: what an emergency asks for.
+        """
+        shares = {one.version: one.buckets for one in before.challengers}
+        order = list(Mode)
+        return (
+            self.champion == before.champion
+            and all(one.buckets <= shares.get(one.version, -1) for one in self.challengers)
+            and set(self.pins) <= set(before.pins)
+            and set(self.shadows) <= set(before.versions)
+            and order.index(self.mode) >= order.index(before.mode)
+        )
+
     def share_of(self, version: int) -> float:
         """The share of patients, 0–1, a version answers for, pins aside."""
         shares = {challenger.version: challenger.share for challenger in self.challengers}
@@ -145,17 +173,22 @@ def bucket_of(patient: Pseudonym, *, task: str, key: bytes) -> int:
 def allocate(challengers: Sequence[Challenger], *, before: Sequence[Segment] = ()) -> tuple[Segment, ...]:
     """Buckets for each challenger's share that move the fewest patients away from the segments before.
 
-    A challenger that shrinks gives back its last buckets, one that grows takes the champion's lowest ones; nobody else
-    moves: each share that changes by d moves a share d of the patients, which no allocation can undercut.
+    A challenger that shrinks gives back its last buckets. One that grows takes what others gave back, then the
+    champion's lowest buckets. Nobody else moves: as many patients as the shares must, which no allocation undercuts.
+    Where the champion changes, ``before`` is ``TrafficPolicy.beside`` the new one.
     """
     missing = {challenger.version: challenger.buckets for challenger in challengers}
     held: list[Segment] = []
-    for segment in before:
-        size = min(segment.end - segment.first, missing.get(segment.version, 0))
-        if size:
-            missing[segment.version] -= size
-            held.append(segment.model_copy(update={"end": segment.first + size}))
-    for first, end in _between(held):
+    given_back: list[Segment] = []
+    for segment in sorted(before, key=lambda segment: segment.first):
+        kept_until = segment.first + min(segment.end - segment.first, missing.get(segment.version, 0))
+        if kept_until > segment.first:
+            missing[segment.version] -= kept_until - segment.first
+            held.append(segment.model_copy(update={"end": kept_until}))
+        if kept_until < segment.end:
+            given_back.append(segment.model_copy(update={"first": kept_until}))
+    free = [(segment.first, segment.end) for segment in given_back]
+    for first, end in (*free, *_between([*held, *given_back])):
         for version in missing:
             size = min(end - first, missing[version])
             if size:

@@ -91,7 +91,7 @@ def version_with(tracking: Tracking, *, task: str, alias: Alias) -> int | None:
 
 def aliases_of(policy: TrafficPolicy) -> dict[Alias, int | None]:
     """What each alias must say under a policy; None: it must not be there."""
-    challengers = [challenger.version for challenger in policy.challengers]
+    _, *challengers = policy.visible
     return {"champion": policy.champion, "challenger": challengers[-1] if challengers else None}
 
 

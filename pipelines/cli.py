@@ -21,6 +21,7 @@ from pipelines import (
     commands_models,
     commands_plan,
     commands_platform,
+    commands_traffic,
 )
 
 app = typer.Typer(
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.add_typer(commands_data.app, name="data")
 app.add_typer(commands_plan.app, name="plan")
 app.add_typer(commands_evidence.signer, name="signer")
+app.add_typer(commands_traffic.app, name="traffic")
 _DISK = frozenset({errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EFBIG})
 _PLACE = frozenset({errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOENT, errno.ENAMETOOLONG})
 lifecycle = typer.Typer(help="The main job.", no_args_is_help=True)

@@ -107,9 +107,10 @@ def _table_of_record(record: "ServingRecord") -> "Table":
     from pipelines.tables import add, table
 
     until = f"until {_time(record.until)}" if record.until else "and still in force"
+    steered = f"\n{_steered(record)}" if _steered(record) else ""
     shown = table(
         "version", "as", "threshold", "weights", "report", "approver", "gate",
-        title=f"policy {record.policy_version}, from {_time(record.since)} {until}\n{record.by}: {record.why}",
+        title=f"policy {record.policy_version}, from {_time(record.since)} {until}\n{record.by}: {record.why}{steered}",
     )  # fmt: skip
     for one in record.versions:
         add(
@@ -119,6 +120,13 @@ def _table_of_record(record: "ServingRecord") -> "Table":
             one.decision.verdict if one.decision else "–",
         )  # fmt: skip
     return shown
+
+
+def _steered(record: "ServingRecord") -> str:
+    """What shares alone do not tell of a policy; empty when they tell all."""
+    pins = f"pinned patients: {record.pinned_patients}" if record.pinned_patients else ""
+    mode = f"mode: {record.mode}" if record.mode != "normal" else ""
+    return ", ".join(filter(None, (mode, pins)))
 
 
 def _print_answers(found: "StudyHistory", *, as_json: bool) -> None:

@@ -13,17 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from domain.audit import AuditAction, AuditEvent
 from domain.change_control import GateDecision
 from domain.errors import CriteriaNotMet, Refused
 from domain.model_version import ModelManifest
-from domain.traffic import Challenger, TrafficPolicy
+from domain.traffic import Challenger, Mode, TrafficPolicy
 from evidence.gate import refusal_text
-from infra.db.session import UnitOfWork
+from infra import traffic_changes
 from models import registry
 from models.packaging import PackagedBento, build_bento
 from models.tasks import get_task
-from pipelines import judging, kept_evidence
+from pipelines import judging, kept_evidence, reconciling
 from pipelines.candidates import Candidate, candidates
 from pipelines.wiring import Offline
 
@@ -43,8 +42,10 @@ class Promotion:
 Decisions = dict[int, GateDecision]  # by version; the baseline has none: it is there for comparison only
 
 
-def choose_policy(task: str, found: Sequence[Candidate], decisions: Decisions, *, policy_version: int) -> TrafficPolicy:
-    """Who serves.
+def choose_policy(
+    task: str, found: Sequence[Candidate], decisions: Decisions, *, before: TrafficPolicy | None
+) -> TrafficPolicy:
+    """Who serves. The kill switch stays as it is, a pin too where its version still may answer; the fewest move.
 
     Raises:
         CriteriaNotMet: the gate refuses the first network; the message names each reason.
@@ -60,11 +61,13 @@ def choose_policy(task: str, found: Sequence[Candidate], decisions: Decisions, *
     shown = {first.version, *(candidate.version for candidate in rivals)}
     return TrafficPolicy(
         task=task,
-        policy_version=policy_version,
+        policy_version=before.policy_version + 1 if before else 1,
         champion=first.version,
         challengers=tuple(Challenger(version=one.version, share=CHALLENGER_SHARE) for one in rivals),
         shadows=tuple(candidate.version for candidate in found if candidate.version not in shown),
-    )
+        pins=tuple(pin for pin in before.pins if pin.version in shown) if before else (),
+        mode=before.mode if before else Mode.NORMAL,
+    ).after(before)
 
 
 def package(task: str, candidate: Candidate, *, approver: str, root: Offline) -> PackagedBento:
@@ -106,7 +109,7 @@ def put_in_force(task: str, *, approver: str, root: Offline, why: str = "") -> P
             if one is found[0]:
                 raise
             # A rival that was not compared with the champion in force stays a shadow until it is validated again.
-    wanted = choose_policy(task, found, decisions, policy_version=before.policy_version + 1 if before else 1)
+    wanted = choose_policy(task, found, decisions, before=before)
     packaged = [package(task, candidate, approver=approver, root=root) for candidate in found]
     evidence = {
         bento.manifest.version: kept_evidence.files_of(bento.manifest, one.report, decisions[one.version], root=root)
@@ -120,9 +123,9 @@ def put_in_force(task: str, *, approver: str, root: Offline, why: str = "") -> P
             if bento.manifest.version in evidence:
                 kept_evidence.keep(bento.manifest, evidence[bento.manifest.version], work=work, root=root)
         if policy is wanted:
-            work.traffic.change(policy, by=approver, why=why or "the gate promoted it", at=datetime.now(UTC))
-            _audit(work, policy, approver=approver)
-    registry.follow(root.tracking, policy)
+            reason = why or "the gate promoted it"
+            traffic_changes.change(work, wanted, by=approver, why=reason, at=datetime.now(UTC))
+    reconciling.agree(policy, root=root)
     manifests = tuple(bento.manifest for bento in packaged)
     return Promotion(policy, manifests, tuple(decisions.values()), approver)
 
@@ -137,16 +140,3 @@ def _unchanged(before: TrafficPolicy | None, wanted: TrafficPolicy) -> TrafficPo
     if before is None or before.model_copy(update={"policy_version": wanted.policy_version}) != wanted:
         return None
     return before
-
-
-def _audit(work: UnitOfWork, policy: TrafficPolicy, *, approver: str) -> None:
-    for action, entity in (
-        (AuditAction.MODEL_PROMOTED, f"{policy.task}@{policy.champion}"),
-        (AuditAction.TRAFFIC_CHANGED, f"{policy.task} policy {policy.policy_version}"),
-    ):
-        work.audit.append(
-            AuditEvent(
-                tenant=work.tenant, agent=approver, action=action, entity=entity, outcome="success",
-                recorded=datetime.now(UTC),
-            )
-        )  # fmt: skip

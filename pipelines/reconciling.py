@@ -95,11 +95,18 @@ def follow(policy: TrafficPolicy, *, before: TrafficPolicy, root: Offline) -> st
     Then a note is left, so that ``reconcile`` does not take the aliases left behind for moved ones.
     """
     try:
-        registry.follow(root.tracking, policy)
+        agree(policy, root=root)
     except (Unavailable, UnknownModelVersion) as error:
-        _note(before, root=root)
+        if not _note_of(policy.task, root).is_file():
+            _note(before, root=root)
         return f"MLflow's aliases still say the policy before ({error.what}) `fiducial reconcile` will write them."
     return "MLflow's aliases say the same"
+
+
+def agree(policy: TrafficPolicy, *, root: Offline) -> None:
+    """Have the aliases say what a policy says, and note that they do. Raises as ``registry.follow``."""
+    registry.follow(root.tracking, policy)
+    _note(policy, root=root)
 
 
 def _reconcile(task: str, *, root: Offline, now: datetime) -> Reconciled:
@@ -120,7 +127,7 @@ def _reconcile(task: str, *, root: Offline, now: datetime) -> Reconciled:
     for one in found:
         _alarm(one, root=root, now=now)
     if set(wrong) == written:
-        _note_of(task, root).unlink(missing_ok=True)
+        _note(policy, root=root)
     return Reconciled(task, policy.policy_version, late, tuple(found))
 
 
@@ -173,13 +180,12 @@ def _alarm(moved: Moved, *, root: Offline, now: datetime) -> None:
         file.write(json.dumps({"at": now.isoformat(), **facts}) + "\n")
 
 
-def _note(before: TrafficPolicy, *, root: Offline) -> None:
-    note = _note_of(before.task, root)
+def _note(policy: TrafficPolicy, *, root: Offline) -> None:
+    note = _note_of(policy.task, root)
     note.parent.mkdir(exist_ok=True)
-    if not note.is_file():  # of several policies in a row, the aliases say the first one's predecessor
-        note.write_text(str(before.policy_version))
+    note.write_text(str(policy.policy_version))
 
 
 def _note_of(task: str, root: Offline) -> Path:
-    """Says from which policy on MLflow's aliases are known to be behind."""
-    return root.home / "alarms" / f"{task}.aliases-behind"
+    """Says which policy the aliases agreed with last: facade and watchdog change policies without MLflow."""
+    return root.home / "alarms" / f"{task}.aliases-agreed"

@@ -29,7 +29,7 @@ def wait_until_served(task: str) -> list[str]:
         with offline().database.unit_of_work(offline().tenant, read_only=True) as work:
             policy = work.traffic.current(task)
             running = {found.version: found.url for found in work.addresses.list() if found.task == task}
-        wanted = [] if policy is None else [policy.champion, *(c.version for c in policy.challengers), *policy.shadows]
+        wanted = () if policy is None else policy.versions
         if wanted and set(wanted) <= set(running):
             time.sleep(1.5)  # the gateway's view of policy and addresses is at most a second old
             return [f"{task}@{version} at {running[version]}" for version in wanted]

@@ -85,8 +85,7 @@ class Supervisor:
         wanted: Wanted = {}
         policies = work.traffic.all_current()
         for policy in policies:
-            versions = (policy.champion, *(challenger.version for challenger in policy.challengers), *policy.shadows)
-            for version in versions:
+            for version in policy.versions:  # while a task is switched off, too: switching it on is then instant
                 packaged = work.model_versions.get(policy.task, version)
                 wanted[policy.task, version] = (packaged.manifest, Path(packaged.bento_path))
         if self.demo_allowed and (not policies or self._demo_is_awaited(work)):

@@ -17,11 +17,11 @@ from domain.history import (
     TaskHistory,
     VersionEvidence,
 )
-from domain.identifiers import PredictionId, SOPInstanceUID, StudyId, sha256_of
+from domain.identifiers import PredictionId, Pseudonym, SOPInstanceUID, StudyId, sha256_of
 from domain.intended_use import ImageAttributes
 from domain.level import LEVELS, LevelName
 from domain.prediction import InstanceScore
-from domain.traffic import Role
+from domain.traffic import Challenger, Mode, Pin, Role
 from evidence.lineage import LinkKind
 from serving.api.schemas import (
     PREDICTION_EXAMPLE,
@@ -39,6 +39,7 @@ from serving.api.schemas import (
     TokenView,
     Worklist,
 )
+from serving.api.schemas_traffic import TrafficBody, TrafficHistory, TrafficView
 from serving.authentication import TOKEN_LIFETIME
 from serving.problems import NotPermitted, problem
 from serving.trace import CheckedLink, CheckedTrace
@@ -128,7 +129,7 @@ TASK_HISTORY = TaskHistory(
     records=(
         ServingRecord(
             task="chest_xray_pneumonia", policy_version=4, since=_AT - timedelta(days=7), until=None,
-            by="Dr. A. Name", why="met its task's acceptance criteria",
+            by="Dr. A. Name", why="met its task's acceptance criteria", mode=Mode.NORMAL, pinned_patients=0,
             versions=(ServedVersion(**_EVIDENCE.model_dump(), role=Role.CHAMPION, share=1.0),),
         ),
     ),
@@ -144,12 +145,27 @@ STUDY_HISTORY = StudyHistory(
         ),
     ),
 )  # fmt: skip
+TRAFFIC = TrafficView(
+    task="chest_xray_pneumonia", policy_version=5, champion=3, champion_share=0.8,
+    challengers=(Challenger(version=4, share=0.2),), shadows=(2,),
+    pins=(Pin(patient=Pseudonym("9f86d081884c7d659a2feaa0c55ad015"), version=3),), mode=Mode.NORMAL,
+    since=_AT, by="engineer", why="A fifth of the patients, to compare it.",
+)  # fmt: skip
+TRAFFIC_HISTORY = TrafficHistory(task="chest_xray_pneumonia", policies=(TRAFFIC,))
+TRAFFIC_BODY = TrafficBody(
+    champion=3, challengers=(Challenger(version=4, share=0.5),), shadows=(2,), pins=TRAFFIC.pins, mode=Mode.NORMAL,
+    why="Half of the patients: no worse so far.", follows=5,
+)  # fmt: skip
 _ENHANCED = LEVELS[LevelName.ENHANCED]
 ABOUT = About(version="0.1.0", level=_ENHANCED.name, authentication="jwt", worklist=True, aims=_ENHANCED.aims)
 ME = Me(name="clinician", role="clinician")
 TOKEN = TokenView(access_token="eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", expires_in=int(TOKEN_LIFETIME.total_seconds()))  # noqa: S106
 
-ANSWERS = (PENDING, REFUSED, FAILED, DONE, STUDY, WORKLIST, TRACE, TASK_HISTORY, STUDY_HISTORY, ABOUT, ME, TOKEN)
+ANSWERS = (
+    PENDING, REFUSED, FAILED, DONE, STUDY, WORKLIST, TRACE, TASK_HISTORY, STUDY_HISTORY, TRAFFIC, TRAFFIC_HISTORY,
+    ABOUT, ME, TOKEN,
+)  # fmt: skip
+BODIES = (TRAFFIC_BODY,)
 TEXTS = {"/healthz": "ok\n", "/readyz": "ready\n", "/metrics": "fiducial_predictions_waiting 0.0\n"}
 PARAMETERS: dict[str, Any] = {
     "study_id": STUDY_EXAMPLE, "prediction_id": PREDICTION_EXAMPLE, "before": STUDY_EXAMPLE, "limit": 25, "wait": 10.0,
@@ -160,6 +176,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "files": ["(the bytes of film.png)"], "patient_id": "P-4711", "modality": "DX", "body_part_examined": "CHEST",
         "view_position": "PA", "age_years": 4, "sex": "F", "site": "north",
     },
+    "/api/v1/tasks/{task}/traffic": TRAFFIC_BODY.model_dump(mode="json"),
     "/api/v1/token": {"username": "clinician", "password": "(as printed once at the first start)"},
 }  # fmt: skip
 
@@ -178,7 +195,13 @@ _ERRORS: dict[int, tuple[errors.FiducialError, ...]] = {
         ),
         errors.UnknownPrediction(f"No prediction '{PREDICTION_EXAMPLE}' here.", next_step="Check the identifier."),
     ),
-    409: (errors.Conflict("The stored instance of that UID has other bytes.", next_step="Give it a new UID."),),
+    409: (
+        errors.Conflict("What was decided on has changed meanwhile.", next_step="Read it again and decide again."),
+        errors.CriteriaNotMet(
+            "chest_xray_pneumonia@5 has never answered for a patient, and the gate has not promoted it.",
+            next_step="`fiducial promote` takes new versions.",
+        ),
+    ),
     413: (errors.ImageTooLarge("The upload is larger than the limit.", next_step="Send fewer images at a time."),),
     415: (
         errors.UnsupportedFormat("The bytes are neither PNG, JPEG nor DICOM.", next_step="Send one of these."),
@@ -190,15 +213,26 @@ _ERRORS: dict[int, tuple[errors.FiducialError, ...]] = {
         errors.UnsupportedImageKind("The image is in colour.", next_step="Send a grey-scale image."),
     ),
     429: (errors.TooManyAttempts("Too many wrong passwords.", next_step="Wait 60 seconds."),),
-    503: (errors.Overloaded("Too many uploads at once.", next_step="Send it again in a few seconds."),),
+    500: (
+        errors.DigestMismatch(
+            "model.onnx is not the model of chest_xray_pneumonia@4.", next_step="Restore it, or name another version."
+        ),
+    ),
+    503: (
+        errors.Overloaded("Too many uploads at once.", next_step="Send it again in a few seconds."),
+        errors.ModelUnavailable(
+            "The Bento of chest_xray_pneumonia@4 is not there.", next_step="Restore it, or name another version."
+        ),
+    ),
 }  # fmt: skip
 
 
 # Where a code can come from; what is not named here can come from everywhere.
 _ONLY_AT = {
     "unknown-study": {"studies", "worklist"}, "unknown-prediction": {"predictions"}, "unknown-task": {"tasks"},
-    "not-permitted": {"studies", "predictions", "worklist", "tasks"}, "forbidden-by-level": {"token", "worklist"},
-    "unreadable-image": {"studies"}, "unsupported-image-kind": {"studies"},
+    "not-permitted": {"studies", "predictions", "worklist", "tasks"},
+    "forbidden-by-level": {"token", "worklist", "traffic"}, "criteria-not-met": {"traffic"},
+    "model-unavailable": {"traffic"}, "unreadable-image": {"studies"}, "unsupported-image-kind": {"studies"},
 }  # fmt: skip
 _FIELDS = {"invalid-field": {"errors": [{"field": "body.age_years", "rule": "Input should be a valid number"}]}}
 

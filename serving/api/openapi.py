@@ -95,7 +95,7 @@ def _shown(model: BaseModel) -> Document:
 def _example_of_each_type() -> dict[str, Document]:
     """The first value of each of our types within the examples."""
     found: dict[str, Document] = {}
-    for model in (*examples.ANSWERS, *examples.problems_of(422, path="").values()):
+    for model in (*examples.ANSWERS, *examples.BODIES, *examples.problems_of(422, path="").values()):
         for part in _parts(model):
             found.setdefault(type(part).__name__, _shown(part))
     return found

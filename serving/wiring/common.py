@@ -65,9 +65,7 @@ def _facts_of_records(database: Database, tenant: Tenant) -> dict[str, object]:
     with database.unit_of_work(tenant, read_only=True) as work:
         policies = work.traffic.all_current()
         answering = [
-            work.model_versions.get(policy.task, version).manifest
-            for policy in policies
-            for version in (policy.champion, *(challenger.version for challenger in policy.challengers))
+            work.model_versions.get(policy.task, version).manifest for policy in policies for version in policy.visible
         ]
     names = tuple(manifest.model_version for manifest in answering if manifest.approver == _DEMO_APPROVER)
     tenants = len(database.tenants() | {tenant})

@@ -12,11 +12,11 @@ from domain.codes import PNEUMONIA
 from domain.dataset import DatasetVersion
 from domain.errors import IntegrityViolation, InvalidField
 from domain.history import Evidence, Period, line_of_champions, serving_records
-from domain.identifiers import sha256_of
+from domain.identifiers import Pseudonym, sha256_of
 from domain.intended_use import IntendedUse
 from domain.model_version import ModelManifest, OperatingPoint
 from domain.preprocessing import Preprocessing
-from domain.traffic import Challenger, Role, TrafficPolicy
+from domain.traffic import Challenger, Mode, Pin, Role, TrafficPolicy
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -87,6 +87,16 @@ def test_each_version_has_its_part_its_share_and_its_own_evidence() -> None:
     challenger = record.versions[1]
     assert (challenger.threshold, challenger.approver, challenger.variant) == (0.2, "Dr 2", "network-seed2")
     assert (challenger.weights_sha256, challenger.report_sha256) == (sha256_of(b"w2"), sha256_of(b"r2"))
+
+
+def test_a_record_tells_the_kill_switch_and_how_many_patients_were_pinned_never_whom() -> None:
+    pins = (Pin(patient=Pseudonym("a" * 32), version=1), Pin(patient=Pseudonym("b" * 32), version=1))
+    plain, steered = serving_records(
+        [Put(policy(1, 1), NOON), Put(policy(2, 1, pins=pins, mode=Mode.OFF), NOON + TICK)], EVIDENCE
+    )
+    assert (plain.mode, plain.pinned_patients) == (Mode.NORMAL, 0)
+    assert (steered.mode, steered.pinned_patients) == (Mode.OFF, 2)
+    assert "a" * 32 not in steered.model_dump_json()
 
 
 @pytest.mark.parametrize(
