@@ -1,13 +1,15 @@
 """Models of the session, made once, and the way a benchmark speaks."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.benchmarks.support import bentos, densenet
 from tests.benchmarks.support.bentos import Served
+from tests.benchmarks.support.films import SIDES_PX, write_bodies
+from tests.benchmarks.support.online import Online, online
 
 
 @pytest.fixture
@@ -54,3 +56,21 @@ def packaged(served: dict[str, Served], tmp_path_factory: pytest.TempPathFactory
     """Version 1 of each task."""
     home: Path = tmp_path_factory.mktemp("bentos")
     return {task: bentos.package(one, version=1, home=home) for task, one in served.items()}
+
+
+@pytest.fixture(scope="session")
+def platform(packaged: dict[str, bentos.Packaged], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Online]:
+    """Gateway and services with version 1 of each task as its champion."""
+    with online(tmp_path_factory.mktemp("home")) as running:
+        running.register(*packaged.values())
+        for task in packaged:
+            running.put_in_force(task, champion=1)
+            running.wait_served(task, 1)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def bodies(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Folders of request bodies, by the side of their films in pixels."""
+    folder = tmp_path_factory.mktemp("bodies")
+    return {side: write_bodies(folder, side_px=side) for side in SIDES_PX}

@@ -21,6 +21,7 @@ from infra.clock import now
 from infra.db.session import Database
 from tests.benchmarks.support.bentos import Packaged
 from tests.benchmarks.support.knobs import ROOT
+from tests.benchmarks.support.load import Load
 
 TENANT_HEADER = {"X-Fiducial-Tenant": str(DEFAULT_TENANT)}
 GATEWAY, SERVICES = "gateway", "services"
@@ -119,9 +120,15 @@ class Online:
         found = re.findall(pattern, figures, re.MULTILINE)
         return sum(float(value) for value in found)
 
-    def predict_url(self, task: str) -> str:
-        """Where the gateway takes a film of a task."""
-        return f"{self.gateway}/v1/tasks/{task}/predict"
+    def load(self, task: str, bodies: Path, **how: Any) -> Load:
+        """Requests to the gateway, each of another patient."""
+        url = f"{self.gateway}/v1/tasks/{task}/predict"
+        return Load(url, str(bodies), headers=TENANT_HEADER, identified=True, **how)
+
+    def processes(self, task: str, *versions: int) -> dict[str, psutil.Process]:
+        """The trees that answer a request of a task: the gateway, and the services of these versions."""
+        services = {f"service {version}": self.service(task, version) for version in versions}
+        return {"gateway": self.process(GATEWAY), **services}
 
     def stop(self) -> None:
         """End what was started."""
