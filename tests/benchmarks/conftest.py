@@ -9,6 +9,7 @@ import pytest
 from tests.benchmarks.support import bentos, densenet
 from tests.benchmarks.support.bentos import Served
 from tests.benchmarks.support.films import SIDES_PX, write_bodies
+from tests.benchmarks.support.knobs import FP32_ENGINE
 from tests.benchmarks.support.online import Online, online
 
 
@@ -45,7 +46,7 @@ def served(
     """What is served, by task: each variant is a task of its own, so that all can be resident at once."""
     full, small = densenet121.preprocessing, small_network.preprocessing
     return {
-        "densenet_fp32": Served("densenet_fp32", densenet121.model, full, "openvino"),
+        "densenet_fp32": Served("densenet_fp32", densenet121.model, full, FP32_ENGINE),
         "densenet_int8": Served("densenet_int8", densenet121_int8, full, "openvino", "int8"),
         "small": Served("small", small_network.model, small, "onnxruntime"),
     }

@@ -98,7 +98,9 @@ def switch(platform: Online, *, until: float) -> Switches:
 def latest_old_answer(answers: Answers, number: int, at: float) -> float:
     """Seconds after a change at which the last request began that an older policy still decided."""
     begun = [
-        when for when, policy in zip(answers.begun, answers.policy, strict=True) if policy is not None and policy < number
+        when
+        for when, policy in zip(answers.begun, answers.policy, strict=True)
+        if policy is not None and policy < number
     ]
     return max(0.0, max(begun, default=at) - at)
 

@@ -74,9 +74,11 @@ def another(packaged: Packaged, served: Served, *, version: int) -> Packaged:
 
 def _write_model(served: Served, *, version: int, folder: Path) -> ModelManifest:
     pixels = film(version, side_px=200)
-    probability = scorer(served.model, served.preprocessing, engine=served.engine, precision=served.precision).score(
-        [pixels]
-    )[0].probability
+    probability = (
+        scorer(served.model, served.preprocessing, engine=served.engine, precision=served.precision)
+        .score([pixels])[0]
+        .probability
+    )
     manifest = _manifest(served, version=version, probability=probability)
     folder.mkdir()
     (folder / "model.onnx").write_bytes(served.model)

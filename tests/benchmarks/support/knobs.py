@@ -10,4 +10,5 @@ ROUNDS = int(os.environ.get("FIDUCIAL_BENCH_ROUNDS", "3"))  # in which everythin
 ASSERTING = os.environ.get("FIDUCIAL_BENCH_ASSERT") == "1"  # a limit not reached fails instead of being printed
 CORES = len(os.sched_getaffinity(0))
 CLIENTS = 16
+FP32_ENGINE: Literal["onnxruntime", "openvino"] = "onnxruntime"  # of DenseNet121 fp32; the peers have the same
 BODY: Literal["npy", "png"] = "npy"  # what the service under test reads; the peers always get PNG

@@ -124,5 +124,3 @@ def measure(load: Load, processes: Mapping[str, psutil.Process]) -> Measured:
         after = snapshot(processes)
     spent = {name: after[name] - before[name] for name in processes}
     return Measured(answers, {**spent, "client": answers.cpu_seconds})
-
-
