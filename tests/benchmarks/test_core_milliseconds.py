@@ -16,6 +16,11 @@ from tests.benchmarks.support.tables import table
 
 pytestmark = pytest.mark.benchmark
 TASKS = ("densenet_fp32", "densenet_int8", "small")
+HOW = (
+    f"Core-milliseconds a request, {CLIENTS} clients, {BODY} bodies. Client, gateway and service: their processes' time "
+    "over the run; decoding, preprocessing and engine (batches of 16): each alone on one thread, on the same films; the "
+    "rest is the service's time less these three, threads that wait spinning included."
+)
 HEAD = ("network", "film", "in all", "client", "gateway", "service", "of it decoding", "preprocessing", "engine",
         "all the rest", "images/s")  # fmt: skip
 
@@ -31,16 +36,12 @@ def test_core_milliseconds_of_a_request(
             load = platform.load(task, bodies[side], clients=CLIENTS, seconds=SECONDS)
             measured.append(measure(load, platform.processes(task, 1)))
     rows = [row(task, side, measured, inside(served[task], side)) for (task, side), measured in rounds.items()]
-    show(
-        f"{header}\nCore-milliseconds a request, {CLIENTS} clients, {BODY} bodies. Client, gateway and service: their "
-        "processes' time over the run; decoding, preprocessing and engine (batches of 16): each alone in one process "
-        f"on the same films; the rest is the service's time less these three.\n\n{table(HEAD, rows)}"
-    )
+    show(f"{header}\n{HOW}\n\n{table(HEAD, rows)}")
 
 
 def inside(one: Served, side: int) -> Parts:
     """The service's three parts, without a service."""
-    bare = scorer(one.model, one.preprocessing, engine=one.engine, precision=one.precision)
+    bare = scorer(one.model, one.preprocessing, engine=one.engine, precision=one.precision, threads=1)
     return parts(bare, [encoded(film) for film in films(side, count=COUNT)], seconds=SECONDS / 2)
 
 

@@ -39,7 +39,7 @@ def test_goodput_under_three_times_the_peak(
     over = answers(platform.load(TASK, folder, rate=offered, seconds=seconds))
     after = answers(platform.load(TASK, folder, clients=CLIENTS, seconds=SECONDS))
     best = max(closed, key=lambda one: one.per_second)
-    # Goodput counts what was answered while load was offered: a queue that is worked off afterwards keeps nobody's time.
+    # Goodput counts what was answered while load was offered, not what a queue gives back afterwards.
     kept = good_within(over, seconds) / seconds
     rows = [
         row("peak, closed loop", "–", best, best.per_second, peak),

@@ -49,8 +49,8 @@ def test_visible_latency_with_and_without_a_shadow(
         f"{share:.0%}: {p99(answers[share, WITH]) / p99(answers[share, WITHOUT]):.2f} ×" for share in SHARE_OF_PEAK
     ]
     show(
-        f"{header}\n{TASK}, {BODY} bodies, 224 × 224, open loop; the shadow is the same network as the champion, on the "
-        f"same cores, and resident either way. Peak {peak:.1f} images/s.\n\n{table(head, rows)}\n"
+        f"{header}\n{TASK}, {BODY} bodies, 224 × 224, open loop; the shadow is the same network as the champion, on "
+        f"the same cores, and resident either way. Peak {peak:.1f} images/s.\n\n{table(head, rows)}\n"
         f"Visible p99 with a shadow against without: {', '.join(ratios)}. Shadow calls meanwhile, warm-up included: "
         f"{', '.join(f'{count:.0f} {outcome}' for outcome, count in counted.items())}.\n"
     )

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -55,17 +55,18 @@ def answers(url: str) -> bool:
 
 
 class Online:
-    """Two composition roots in a home of their own, with the settings of an installation left as they are."""
+    """Composition roots in a home of their own, with the settings of an installation left as they are."""
 
-    def __init__(self, home: Path) -> None:
-        gateway, services = free_ports(2)
-        self.gateway = f"http://127.0.0.1:{gateway}"
+    def __init__(self, home: Path, *, roots: Sequence[str]) -> None:
+        facade, gateway, services = free_ports(3)
+        self.gateway, self.facade = f"http://127.0.0.1:{gateway}", f"http://127.0.0.1:{facade}"
         self.database = Database(f"sqlite:///{home / 'platform.db'}")
         self.database.migrate()
         self.log = home / "online.log"
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("FIDUCIAL_")},
-            "FIDUCIAL_HOME": str(home), "FIDUCIAL_GATEWAY_PORT": str(gateway), "FIDUCIAL_SERVICES_PORT": str(services),
+            "FIDUCIAL_HOME": str(home), "FIDUCIAL_API_PORT": str(facade), "FIDUCIAL_GATEWAY_PORT": str(gateway),
+            "FIDUCIAL_SERVICES_PORT": str(services),
         }  # fmt: skip
         with self.log.open("ab") as log:
             self._roots = {
@@ -73,9 +74,10 @@ class Online:
                     [sys.executable, "-m", f"serving.wiring.{root}"], cwd=ROOT, env=environment, stdout=log,
                     stderr=subprocess.STDOUT, start_new_session=True,
                 )
-                for root in (GATEWAY, SERVICES)
+                for root in roots
             }  # fmt: skip
-        wait_until(lambda: answers(f"{self.gateway}/readyz"), what="the gateway", log=self.log)
+        for url in [self.gateway, *([self.facade] if "api" in roots else [])]:
+            wait_until(lambda url=url: answers(f"{url}/readyz"), what=url, log=self.log)
 
     def register(self, *versions: Packaged) -> None:
         """Make versions known."""
@@ -120,10 +122,13 @@ class Online:
         found = re.findall(pattern, figures, re.MULTILINE)
         return sum(float(value) for value in found)
 
+    def predict_url(self, task: str) -> str:
+        """Where the gateway takes a film of a task."""
+        return f"{self.gateway}/v1/tasks/{task}/predict"
+
     def load(self, task: str, bodies: Path, **how: Any) -> Load:
         """Requests to the gateway, each of another patient."""
-        url = f"{self.gateway}/v1/tasks/{task}/predict"
-        return Load(url, str(bodies), headers=TENANT_HEADER, identified=True, **how)
+        return Load(self.predict_url(task), str(bodies), headers=TENANT_HEADER, identified=True, **how)
 
     def processes(self, task: str, *versions: int) -> dict[str, psutil.Process]:
         """The trees that answer a request of a task: the gateway, and the services of these versions."""
@@ -140,9 +145,9 @@ class Online:
 
 
 @contextmanager
-def online(home: Path) -> Iterator[Online]:
-    """Gateway and supervisor, ended afterwards."""
-    running = Online(home)
+def online(home: Path, *, roots: Sequence[str] = (GATEWAY, SERVICES)) -> Iterator[Online]:
+    """Gateway and supervisor, and other roots where they are asked for; ended afterwards."""
+    running = Online(home, roots=roots)
     try:
         yield running
     finally:
