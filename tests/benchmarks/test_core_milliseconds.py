@@ -17,9 +17,9 @@ from tests.benchmarks.support.tables import table
 pytestmark = pytest.mark.benchmark
 TASKS = ("densenet_fp32", "densenet_int8", "small")
 HOW = (
-    f"Core-milliseconds a request, {CLIENTS} clients, {BODY} bodies. Client, gateway and service: their processes' time "
-    "over the run; decoding, preprocessing and engine (batches of 16): each alone on one thread, on the same films; the "
-    "rest is the service's time less these three, threads that wait spinning included."
+    f"Core-milliseconds a request, {CLIENTS} clients, {BODY} bodies. Client, gateway and service: their processes' "
+    "time over the run; decoding, preprocessing and engine (batches of 16): each alone on one thread, on the same "
+    "films; the rest is the service's time less these three, threads that wait spinning included."
 )
 HEAD = ("network", "film", "in all", "client", "gateway", "service", "of it decoding", "preprocessing", "engine",
         "all the rest", "images/s")  # fmt: skip

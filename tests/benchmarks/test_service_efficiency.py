@@ -51,8 +51,8 @@ def test_images_a_second_through_the_service(
     limits = [Limit(f"{task}, films of 224 × 224, of the bare engine", float(rows[len(ways)][2]), "at least",
                     EFFICIENCY)] if task == TASKS[0] else []  # fmt: skip
     how = (
-        f"{task}, {one.engine} {one.precision}, {CLIENTS} clients, {BODY} bodies; the bare engine runs on prepared inputs "
-        "in one process, and the fastest of its ways is what the service is held against."
+        f"{task}, {one.engine} {one.precision}, {CLIENTS} clients, {BODY} bodies; the bare engine runs on prepared "
+        "inputs in one process, and the fastest of its ways is what the service is held against."
     )
     show(f"{header}\n{how}\n\n{table(head, rows)}\n{verdicts(limits)}")
 
