@@ -197,14 +197,16 @@ PROTECTED = [
     ("GET", "/api/v1/predictions/pr_1/heatmap"), ("GET", "/api/v1/predictions/pr_1/film"),
     ("GET", "/api/v1/predictions/pr_1/trace"), ("GET", "/api/v1/worklist"), ("GET", "/api/v1/me"),
     ("GET", "/api/v1/studies/st_1/history"), ("GET", "/api/v1/tasks/ta_1/history"),
+    ("GET", "/api/v1/tasks/ta_1/traffic"), ("PUT", "/api/v1/tasks/ta_1/traffic"),
+    ("GET", "/api/v1/tasks/ta_1/traffic/history"),
 ]  # fmt: skip
 OPEN = {"/api/v1/about", "/api/v1/token", "/healthz", "/readyz", "/metrics"}
 
 
 @pytest.mark.parametrize("auth", [None, ("clinician", "wrong"), ("nobody", "pw clinician")])
-def test_nobody_gets_in_without_the_right_password(auth: tuple[str, str] | None, client: Client) -> None:
+def test_nobody_gets_in_without_the_right_password(auth: tuple[str, str] | None, build: Build) -> None:
     for method, path in PROTECTED:
-        response = client.request(method, path, auth=auth)
+        response = build(LevelName.STARTER).request(method, path, auth=auth)  # anew: attempts are counted
         problem(response, 401, "not-authenticated")
         assert response.headers["www-authenticate"].startswith("Basic ")
 

@@ -21,6 +21,7 @@ ADDRESSES = {
     "heat map": "/api/v1/predictions/{prediction}/heatmap", "film": "/api/v1/predictions/{prediction}/film",
     "trace": "/api/v1/predictions/{prediction}/trace", "worklist page": "/api/v1/worklist?before={study}",
     "study history": "/api/v1/studies/{study}/history", "task history": "/api/v1/tasks/{task}/history",
+    "traffic": "/api/v1/tasks/{task}/traffic", "traffic history": "/api/v1/tasks/{task}/traffic/history",
 }  # fmt: skip
 WITHOUT_IDENTIFIER = {"/api/v1/worklist", "/api/v1/me", "/api/v1/studies"}
 OPEN = {"/api/v1/about", "/api/v1/token", "/healthz", "/readyz", "/metrics"}
