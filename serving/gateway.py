@@ -273,6 +273,9 @@ def _parse(request: Request) -> Asked:
 async def _read(request: Request, *, max_bytes: int) -> bytes:
     chunks: list[bytes] = []
     length = 0
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > max_bytes:
+        raise ImageTooLarge(f"The image has more than {max_bytes} bytes.")
     try:
         async with asyncio.timeout(READ_WITHIN_S):
             async for chunk in request.stream():
