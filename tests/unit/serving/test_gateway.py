@@ -128,14 +128,14 @@ async def gateway(database: Database, **changes: Any) -> AsyncIterator[httpx.Asy
 
 
 async def ask(
-    client: httpx.AsyncClient, patient: Pseudonym, *, prediction: str = "pr_1", **options: Any
+    client: httpx.AsyncClient, patient: Pseudonym, *, prediction: str = "pr_1", task: str = "chest", **options: Any
 ) -> httpx.Response:
     headers = {
         "X-Fiducial-Tenant": DEFAULT_TENANT,
         "X-Fiducial-Patient": patient,
         "X-Fiducial-Prediction": prediction,
     }
-    return await client.post("/v1/tasks/chest/predict", **{"content": IMAGE, "headers": headers, **options})
+    return await client.post(f"/v1/tasks/{task}/predict", **{"content": IMAGE, "headers": headers, **options})
 
 
 def promote(
@@ -284,7 +284,7 @@ async def test_the_demo_classifier_answers_while_there_is_no_policy(database: Da
     with database.unit_of_work(DEFAULT_TENANT) as work:
         work.addresses.set(DEMO_TASK, 0, services.urls["v5"])
     async with gateway(database) as client:
-        answer = (await ask(client, PATIENTS[0])).json()
+        answer = (await ask(client, PATIENTS[0], task=DEMO_TASK)).json()
     assert (answer["model_version"], answer["policy_version"]) == ("demo_classifier@0", 0)
 
 
@@ -294,8 +294,17 @@ async def test_a_level_without_demo_models_answers_nothing_without_a_policy(
     with database.unit_of_work(DEFAULT_TENANT) as work:
         work.addresses.set(DEMO_TASK, 0, services.urls["v5"])
     async with gateway(database, demo_allowed=False) as client:
-        response = await ask(client, PATIENTS[0])
+        response = await ask(client, PATIENTS[0], task=DEMO_TASK)
     assert (response.status_code, services.asked) == (503, [])
+
+
+async def test_a_task_that_no_policy_names_is_unknown(database: Database, manifest: Any, services: Services) -> None:
+    promote(database, manifest, services)
+    with database.unit_of_work(DEFAULT_TENANT) as work:
+        work.addresses.set(DEMO_TASK, 0, services.urls["v5"])
+    async with gateway(database) as client:
+        response = await ask(client, PATIENTS[0], task="nonsense")
+    assert (response.status_code, response.json()["code"], services.asked) == (404, "unknown-task", [])
 
 
 async def test_another_tenants_policy_and_services_are_out_of_reach(
@@ -305,7 +314,7 @@ async def test_another_tenants_policy_and_services_are_out_of_reach(
     async with gateway(database) as client:
         headers = {"X-Fiducial-Tenant": "other", "X-Fiducial-Patient": "p", "X-Fiducial-Prediction": "pr_1"}
         response = await client.post("/v1/tasks/chest/predict", content=IMAGE, headers=headers)
-    assert (response.status_code, services.asked) == (503, [])
+    assert (response.status_code, services.asked) == (404, [])
 
 
 @pytest.mark.parametrize("declared", [True, False])
