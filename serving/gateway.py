@@ -14,12 +14,21 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route as Address
 
-from domain.errors import FiducialError, ImageTooLarge, InvalidField, ModelUnavailable, Overloaded, TaskSwitchedOff
+from domain.errors import (
+    FiducialError,
+    ImageTooLarge,
+    InvalidField,
+    ModelUnavailable,
+    Overloaded,
+    TaskSwitchedOff,
+    UnknownTask,
+)
 from domain.identifiers import PredictionId, Pseudonym, Tenant
 from domain.prediction import RoutedScore
 from domain.traffic import Assignment, Mode, Role, TrafficPolicy, assign
 from infra.db.session import Database
 from serving.admission import Places, Visible
+from serving.demo import DEMO_TASK
 from serving.gateway_figures import Figures
 from serving.model_calls import MODEL_TIMEOUT_S, Answered, ModelCalls, Target, new_session
 from serving.problems import MEDIA_TYPE, problem, retry_after
@@ -108,7 +117,7 @@ class Gateway:
             routed, content = await self._answer(choice, image)
         self.figures.answered(routed, seconds=time.perf_counter() - begun)
         self._offer_to_shadows(asked, choice.route, image)
-        # The score's own bytes, which were checked: to write a thousand numbers again costs more than all the rest.
+        # The score's own bytes, which were checked: its thousand numbers are not written twice.
         about = routed.model_dump_json(exclude={"score"}).encode()
         return Response(b'{"score":' + content + b"," + about[1:], media_type="application/json")
 
@@ -135,6 +144,8 @@ class Gateway:
         """Who is asked; None while the champion, who must answer, does not run."""
         policy = route.policy
         if policy is None:
+            if route.task != DEMO_TASK:
+                raise UnknownTask("No traffic policy names this task.", next_step="Promote a validated model version.")
             if not self.demo_allowed:
                 raise ModelUnavailable("No model version is promoted.", next_step="Promote a validated model version.")
             return Choice(route, route.demo())
@@ -273,6 +284,9 @@ def _parse(request: Request) -> Asked:
 async def _read(request: Request, *, max_bytes: int) -> bytes:
     chunks: list[bytes] = []
     length = 0
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > max_bytes:
+        raise ImageTooLarge(f"The image has more than {max_bytes} bytes.")
     try:
         async with asyncio.timeout(READ_WITHIN_S):
             async for chunk in request.stream():

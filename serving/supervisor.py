@@ -195,7 +195,7 @@ class Supervisor:
             proof.result()
         except IntegrityViolation as error:
             self._refuse(running, error)
-            running.child.ask_to_end()
+            running.child.kill()
         except (httpx.HTTPError, ValueError) as error:
             log.error("version.fails", model_version=running.name, reason=type(error).__name__)
             running.child.kill()
