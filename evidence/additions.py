@@ -16,6 +16,7 @@ from evidence.record import (
     RobustnessResult,
     TableOne,
 )
+from evidence.uncertainty_record import UncertaintyResults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class Additions:
     adaptation: Adaptation | None = None
     robustness: tuple[RobustnessResult, ...] = ()
     faithfulness: MapFaithfulness | None = None
+    uncertainty: UncertaintyResults | None = None
     environment: Environment | None = None
     checklists: tuple[Checklist, ...] = ()
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from evidence.record import MapFaithfulness, ValidationReport
+from evidence.uncertainty_record import SetUncertainty
 from evidence.wording import endpoint_name
 
 # A map whose rank correlation with one by random weights reaches this far shows the film rather than the model. Adebayo
@@ -20,6 +21,7 @@ def limitations(report: ValidationReport) -> tuple[str, ...]:
                 *_of_the_data(report),
                 *_of_the_strata(report),
                 *_of_the_explanation(report),
+                *_of_the_uncertainty(report),
             ]
         )
     )
@@ -94,3 +96,30 @@ def _of_the_explanation(report: ValidationReport) -> Iterator[str]:
         )
     if report.explanation is None and report.faithfulness is None:
         yield "Whether the model looks at the finding was not checked."
+
+
+def _of_the_uncertainty(report: ValidationReport) -> Iterator[str]:
+    sure = report.uncertainty
+    if sure is None:
+        yield "When the version should abstain, and how sure it may be of one film, was not measured."
+        return
+    yield from sure.not_fitted
+    if sure.out_of_distribution is not None:
+        yield (
+            "The primary figures are on all films, also on those the version abstains on. A film can be misread without"
+            " being unlike the training data."
+        )
+    if sure.conformal is not None:
+        for found in sure.sets:
+            yield from _missed_coverage(found, coverage=sure.conformal.coverage)
+
+
+def _missed_coverage(found: SetUncertainty, *, coverage: float) -> Iterator[str]:
+    named = {value.name: value for value in found.metrics}
+    for finding in ("present", "absent"):
+        value = named.get(f"conformal_coverage_{finding}")
+        if value is not None and value.interval[1] < coverage:
+            yield (
+                f"{found.source}: prediction sets hold “{finding}”, where it is true, on {100 * value.value:.1f} % of "
+                f"films, not on {100 * coverage:g} %."
+            )

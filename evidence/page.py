@@ -72,7 +72,7 @@ def _environment() -> Environment:
     )
     spoken = ("ages", "ends", "endpoint_name", "interval", "level", "metric_name", "moment", "named", "number",
               "p_value", "planned_bound", "planned_floor", "thousands", "verdict")  # fmt: skip
-    told = ("NAMES", "IDEAL", "HEADLINE", "SECONDARY", "EXTERNAL_ROWS", "SPLITS")
+    told = ("NAMES", "IDEAL", "HEADLINE", "SECONDARY", "EXTERNAL_ROWS", "SPLITS", "UNCERTAINTY_ROWS")
     environment.filters.update({name: getattr(wording, name) for name in spoken})
     environment.globals.update(
         {name.lower(): getattr(wording, name) for name in told},

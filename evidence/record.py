@@ -14,6 +14,7 @@ from domain.model_version import OperatingPoint
 from domain.preprocessing import Preprocessing
 from evidence.judgement import EndpointResult, FloorResult, PlannedValidation, ReuseCost
 from evidence.strict import Record
+from evidence.uncertainty_record import UncertaintyResults
 
 
 class ReportedModel(Record):
@@ -259,6 +260,7 @@ class ValidationReport(Record):
     adaptation: Adaptation | None = None
     robustness: tuple[RobustnessResult, ...] = ()
     faithfulness: MapFaithfulness | None = None
+    uncertainty: UncertaintyResults | None = None  # secondary: the primary figures stand on all films
     environment: Environment | None = None
     checklists: tuple[Checklist, ...] = ()
     explanation: Explanation | None = None  # None: the model gives no map, or nobody knows where the findings lie

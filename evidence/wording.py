@@ -7,6 +7,7 @@ from domain.intended_use import IntendedUse
 from evidence.judgement import EndpointResult, FloorResult
 from evidence.plan import Bound, CalibrationBound, Endpoint, NonInferiority, SubgroupFloor
 from evidence.record import SetResults, SubgroupResults
+from evidence.uncertainty_record import SetUncertainty
 
 NAMES = {
     "auroc": "AUROC",
@@ -23,6 +24,12 @@ NAMES = {
     "calibration_slope": "Calibration slope",
     "calibration_intercept": "Calibration intercept",
     "calibration_in_the_large": "Calibration in the large",
+    "conformal_coverage_present": "Sets that hold “present”, of films with the finding",
+    "conformal_coverage_absent": "Sets that hold “absent”, of films without",
+    "sets_of_one": "Sets of one finding: the model can tell",
+    "sets_of_both": "Sets of both: the model cannot tell",
+    "sets_of_neither": "Empty sets: the film fits neither",
+    "abstention_share": "Films abstained on",
     "pointing_game": "Peak of the activation map in a known opacity",
 }
 IDEAL = {
@@ -35,6 +42,11 @@ IDEAL = {
 HEADLINE = ("auroc", "sensitivity", "specificity", "ppv", "npv")
 SECONDARY = ("average_precision", "likelihood_ratio_positive", "likelihood_ratio_negative")
 EXTERNAL_ROWS = (*HEADLINE, *SECONDARY, "brier", "calibration_slope", "calibration_in_the_large")
+UNCERTAINTY_ROWS = (
+    *((name, "all") for name in ("conformal_coverage_present", "conformal_coverage_absent", "sets_of_one",
+                                 "sets_of_both", "sets_of_neither", "abstention_share")),
+    *((name, "films not abstained on") for name in ("auroc", "sensitivity", "specificity")),
+)  # fmt: skip
 SPLITS = {"train": "Training", "tune": "Tuning", "test": "Test"}
 
 
@@ -132,6 +144,6 @@ def ages(intended_use: IntendedUse) -> str:
     return f" · {lower:g} years and over" if upper is None else f" · {lower:g} to {upper:g} years"
 
 
-def named(results: SetResults | SubgroupResults) -> dict[str, MetricValue]:
+def named(results: SetResults | SubgroupResults | SetUncertainty) -> dict[str, MetricValue]:
     """The metrics of a set or subgroup by name."""
     return {value.name: value for value in results.metrics}

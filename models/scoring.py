@@ -21,6 +21,7 @@ from models.checkpoints import MODEL_FILE, TrainedModel
 from models.explanation import enlarge
 from models.inference import Scorer
 from models.loaders import Cohort
+from models.uncertainty import Judge
 
 _PICTURE_PX = 256
 _HEAT = np.array([255, 60, 0], dtype=np.float32)
@@ -43,7 +44,9 @@ class Scored:
 def score_cohorts(
     variants: Sequence[TrainedModel], *, checkpoints: Path, prepared: Path, external: Sequence[Path]
 ) -> dict[str, tuple[Scored, ...]]:
-    """For each variant: tuning data, test data, then each external set; images are read once per preprocessing."""
+    """For each variant: tuning data, test data, then each external set, each score judged as the service will judge it;
+    images are read once per preprocessing.
+    """
     read: dict[str, list[tuple[Cohort, Split | Literal["external"]]]] = {}
     scored = {}
     for trained in variants:
@@ -57,13 +60,15 @@ def score_cohorts(
         scorer = Scorer(
             (checkpoints / trained.variant / MODEL_FILE).read_bytes(), preprocessing=spec, engine="onnxruntime"
         )
-        scored[trained.variant] = tuple(_score(cohort, split, scorer) for cohort, split in cohorts)
+        judge = Judge.of(trained.conformal, trained.out_of_distribution, checkpoints / trained.variant)
+        scored[trained.variant] = tuple(_score(cohort, split, scorer, judge) for cohort, split in cohorts)
     return scored
 
 
-def _score(cohort: Cohort, split: Split | Literal["external"], scorer: Scorer) -> Scored:
+def _score(cohort: Cohort, split: Split | Literal["external"], scorer: Scorer, judge: Judge | None) -> Scored:
     inputs = preprocess.normalise(cohort.grey[:, np.newaxis], scorer.preprocessing)
-    return Scored(cohort, split, tuple(scorer.score_prepared(inputs)))
+    scores = scorer.score_prepared(inputs)
+    return Scored(cohort, split, tuple(scores if judge is None else map(judge.judge, scores)))
 
 
 def write_predictions(parts: Sequence[Scored], trained: TrainedModel, path: Path) -> None:
@@ -83,6 +88,8 @@ def _rows(part: Scored, *, threshold: float) -> list[dict[str, object]]:
             "dataset_version": part.cohort.dataset_version.name,
             "probability": score.probability,
             "finding_present": score.probability >= threshold,
+            "distance": score.distance,
+            "abstained": score.abstained is not None,
             **{f"feature.{name}": value for name, value in score.image_features.items()},
             **{f"embedding.{i}": value for i, value in enumerate(score.embedding)},
         }

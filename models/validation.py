@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from domain.dataset import DatasetVersion, SourceCard
 from domain.errors import DataProblem
 from evidence.planned_limits import Rival
 from evidence.record import Explanation, Provenance, ReportedModel, ValidationReport
-from evidence.report import build_report, write_report
+from evidence.report import LEVEL, build_report, write_report
 from evidence.results import metric
 from evidence.sbom import Package, installed, sbom_bytes
 from evidence.scored_set import NOT_STATED, ScoredSet, age_band
+from evidence.uncertainty import JudgedSet, uncertainty_of
+from evidence.uncertainty_record import UncertaintyResults
 from models import checkpoints as kept
 from models import explanation, loaders
 from models.checkpoints import TrainedModel
@@ -70,6 +72,8 @@ def validate_task(
         of_test, rival = scored[trained.variant][1], _rival(baseline, trained, scored)
         model = (folders.checkpoints / trained.variant / kept.MODEL_FILE).read_bytes()
         measured = measure(trained, model=model, part=of_test, test=test, baseline=rival, champion=champion)
+        additions = additions_of(task, trained, test=test, planned=planned, measured=measured, fixed=fixed)
+        sure = _uncertainty(trained, [test, *outside], scored[trained.variant][1:])
         opacities = explanation.known_opacities(folders.prepared)
         report = build_report(
             _described(task, trained),
@@ -79,16 +83,20 @@ def validate_task(
             external=outside,
             baseline=rival.scored if rival is not None else None,
             explanation=_explained(of_test, test, opacities) if trained.explains else None,
-            additions=additions_of(task, trained, test=test, planned=planned, measured=measured, fixed=fixed),
+            additions=replace(additions, uncertainty=sure),
         )
         report = completed(report, measured)
         folder = folders.reports / trained.variant
-        pictures = failure_pictures([failure.sample_id for failure in report.failures], of_test)
-        write_report(report, gallery=pictures, folder=folder)
+        _write(report, of_test, folder)
         write_predictions(scored[trained.variant], trained, folders.predictions / f"{trained.variant}.parquet")
         _log(report, trained.run_id, folder, tracking)
         validated.append(report)
     return tuple(validated)
+
+
+def _write(report: ValidationReport, of_test: Scored, folder: Path) -> None:
+    pictures = failure_pictures([failure.sample_id for failure in report.failures], of_test)
+    write_report(report, gallery=pictures, folder=folder)
 
 
 def _bill_of_materials(folders: Folders) -> tuple[Package, ...]:
@@ -134,6 +142,17 @@ def _scored_set(part: Scored, trained: TrainedModel, cards: Mapping[str, SourceC
             "age": tuple(age_band(sample.age_years) for sample in samples),
         },
         known_flaws=cards[source].known_flaws if (source := part.cohort.dataset_version.source) in cards else (),
+    )
+
+
+def _uncertainty(trained: TrainedModel, sets: Sequence[ScoredSet], parts: Sequence[Scored]) -> UncertaintyResults:
+    return uncertainty_of(
+        [JudgedSet(scored, part.scores) for scored, part in zip(sets, parts, strict=True)],
+        conformal=trained.conformal,
+        out_of_distribution=trained.out_of_distribution,
+        not_fitted=trained.uncertainty_not_fitted,
+        threshold=trained.operating_point.threshold,
+        level=LEVEL,
     )
 
 

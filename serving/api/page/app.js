@@ -154,9 +154,10 @@ async function showAbstention(card, at, prediction) {
   show(at(".demo-banner"), prediction.demo);
   at("h2").textContent = `${prediction.finding.meaning}: no answer`;
   at(".version").textContent = prediction.model_version;
-  at(".statement").textContent = "The model version abstains. The study is stored; read the film without it, because:";
+  at(".statement").textContent = "This model version abstains. The study is stored; it must be read without the model:";
   showReasons(at, prediction.reasons);
   show(at(".advice"));
+  at(".trace summary").textContent = "Who abstained, and on what evidence?";
   await showTrace(at, prediction);
 }
 
@@ -202,12 +203,13 @@ function showPossible(at, prediction) {
     1: `${possible[0]} only, at ${percent}`,
     2: `present or absent: the model cannot tell at ${percent}`,
   }[possible.length];
-  const holds = `Of films with the finding, and of films without it, at least ${percent} keep their true finding among `
-    + "what is left possible, where films are like those the version was tuned on.";
+  const holds = `On films like those it was tuned on, the truth is among these in at least ${percent} of cases, with `
+    + "the finding and without.";
+  const rare = possible.length ? "" : " A film that fits neither is rare: be wary of the call.";
   const called = prediction.decision === "finding present" ? "present" : "absent";
   const differs = possible.length === 1 && possible[0] !== called
     ? ` The call is “${called}” all the same: it follows the threshold, which was set to miss few findings.` : "";
-  at(".possible .hint").textContent = holds + differs;
+  at(".possible .hint").textContent = holds + rare + differs;
   show(at(".possible"));
 }
 

@@ -12,6 +12,7 @@ from domain.change_control import TestSetOpening
 from domain.dataset import DatasetVersion, Sample, Split
 from domain.electronic_signature import ElectronicSignature, SignatureMeaning, Signer, SignerRole
 from domain.identifiers import sha256_of
+from domain.model_version import ConformalSets, OutOfDistribution
 from evidence.additions import Additions
 from evidence.judgement import EndpointResult, FloorResult, PlannedValidation, ReuseCost
 from evidence.plan import ValidationPlan
@@ -33,6 +34,7 @@ from evidence.results import metric
 from evidence.scored_set import ScoredSet
 from evidence.statistics import operating_point
 from evidence.table_one import table_one
+from evidence.uncertainty_record import SetUncertainty, UncertaintyResults
 
 VERSION = "kermany_chest_xray@1a2b3c4d5e6f"
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -174,6 +176,38 @@ def samples(count: int, split: Split) -> list[Sample]:
     ]  # fmt: skip
 
 
+def judged(source: str, split: Any, *, missed: bool = False) -> SetUncertainty:
+    stated = {"n": 240, "split": split, "method": "Wilson"}
+    names = {
+        "conformal_coverage_present": 0.7 if missed else 0.91, "conformal_coverage_absent": 0.9, "sets_of_one": 0.8,
+        "sets_of_both": 0.2, "sets_of_neither": 0.01, "abstention_share": 0.03,
+    }  # fmt: skip
+    answered = {"auroc": 0.96, "sensitivity": 0.95}
+    return SetUncertainty(
+        source=source, split=split, n=240, abstained=7,
+        metrics=(
+            *(value(name, at, 0.01 if at < 0.02 else 0.03, **stated) for name, at in names.items()),
+            *(value(name, at, 0.03, subgroup="films not abstained on", **stated) for name, at in answered.items()),
+        ),
+        not_estimated={"specificity": "A proportion of no samples has no value."},
+    )  # fmt: skip
+
+
+def uncertainty() -> UncertaintyResults:
+    return UncertaintyResults(
+        conformal=ConformalSets(
+            coverage=0.9, least_present=0.312, most_absent=0.508, n_present=560, n_absent=208,
+            fitted_on=f"{VERSION} tune",
+        ),
+        out_of_distribution=OutOfDistribution(
+            file="uncertainty.npz", file_sha256=sha256_of(b"npz"), limit=24.0, quantile=0.995, n=768,
+            fitted_on=f"{VERSION} tune",
+        ),
+        not_fitted=(),
+        sets=(judged("kermany_chest_xray", Split.TEST), judged("nih_chest_xray", "external", missed=True)),
+    )  # fmt: skip
+
+
 def cohort(make: Callable[..., DatasetVersion]) -> DatasetVersion:
     return make().model_copy(
         update={
@@ -226,6 +260,7 @@ def additions(comparison: Comparison | None) -> Additions:
             deletion=value("deletion", -0.21, 0.03), insertion=value("insertion", 0.14, 0.04),
             randomised_similarity=value("randomised_similarity", 0.61, 0.05), films=200,
         ),
+        uncertainty=uncertainty(),
         environment=Environment(
             python="3.11.2", platform="Linux-6.1-x86_64-with-glibc2.36", packages=412, sbom_sha256=sha256_of(b"sbom")
         ),
