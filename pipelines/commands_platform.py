@@ -9,7 +9,7 @@ from domain.errors import UnreadableImage
 
 
 def serve() -> None:
-    """Start facade, gateway, worker and the promoted model versions; serve until Ctrl-C."""
+    """Start facade, gateway, worker, watch and the promoted model versions; serve until Ctrl-C."""
     from pipelines import servers
     from pipelines.wiring import offline
 

@@ -68,6 +68,12 @@ class TrafficEvents(Repository):
             )
         )
 
+    def stopped(self) -> dict[str, int]:
+        """How often a version was stopped, or should have been, by task."""
+        query = self._select(TrafficEventRow, TrafficEventRow.kind == "stopped").group_by(TrafficEventRow.task)
+        found = self._session.execute(query.with_only_columns(TrafficEventRow.task, func.count()))
+        return {task: times for task, times in found}  # noqa: C416 - a row is no pair to mypy
+
     def list(self, task: str) -> tuple[TrafficEvent, ...]:
         """Every event of a task, oldest first."""
         query = self._select(TrafficEventRow, TrafficEventRow.task == task).order_by(TrafficEventRow.number)

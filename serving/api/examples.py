@@ -23,6 +23,7 @@ from domain.level import LEVELS, LevelName
 from domain.prediction import InstanceScore
 from domain.traffic import Challenger, Mode, Pin, Role
 from evidence.lineage import LinkKind
+from serving.api.examples_live import DESIGNS, LIVE, REVIEW, REVIEW_BODY, REVIEWS
 from serving.api.schemas import (
     PREDICTION_EXAMPLE,
     STUDY_EXAMPLE,
@@ -173,9 +174,9 @@ TOKEN = TokenView(access_token="eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", expires_
 
 ANSWERS = (
     PENDING, REFUSED, FAILED, DONE, ABSTAINED, STUDY, WORKLIST, TRACE, TASK_HISTORY, STUDY_HISTORY, TRAFFIC,
-    TRAFFIC_HISTORY, ABOUT, ME, TOKEN,
+    TRAFFIC_HISTORY, LIVE, REVIEW, REVIEWS, ABOUT, ME, TOKEN,
 )  # fmt: skip
-BODIES = (TRAFFIC_BODY,)
+BODIES = (TRAFFIC_BODY, REVIEW_BODY, *DESIGNS)
 TEXTS = {"/healthz": "ok\n", "/readyz": "ready\n", "/metrics": "fiducial_predictions_waiting 0.0\n"}
 PARAMETERS: dict[str, Any] = {
     "study_id": STUDY_EXAMPLE, "prediction_id": PREDICTION_EXAMPLE, "before": STUDY_EXAMPLE, "limit": 25, "wait": 10.0,
@@ -186,6 +187,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "files": ["(the bytes of film.png)"], "patient_id": "P-4711", "modality": "DX", "body_part_examined": "CHEST",
         "view_position": "PA", "age_years": 4, "sex": "F", "site": "north",
     },
+    "/api/v1/studies/{study_id}/reviews": REVIEW_BODY.model_dump(mode="json"),
     "/api/v1/tasks/{task}/traffic": TRAFFIC_BODY.model_dump(mode="json"),
     "/api/v1/token": {"username": "clinician", "password": "(as printed once at the first start)"},
 }  # fmt: skip
@@ -242,8 +244,7 @@ _ONLY_AT = {
     "unknown-study": {"studies", "worklist"}, "unknown-prediction": {"predictions"}, "unknown-task": {"tasks"},
     "not-permitted": {"studies", "predictions", "worklist", "tasks"},
     "forbidden-by-level": {"token", "worklist", "traffic"}, "criteria-not-met": {"traffic"},
-    "model-unavailable": {"traffic"},
-    "unreadable-image": {"studies"}, "unsupported-image-kind": {"studies"},
+    "model-unavailable": {"traffic"}, "unreadable-image": {"studies"}, "unsupported-image-kind": {"studies"},
 }  # fmt: skip
 _FIELDS = {"invalid-field": {"errors": [{"field": "body.age_years", "rule": "Input should be a valid number"}]}}
 

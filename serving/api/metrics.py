@@ -15,6 +15,7 @@ class Metrics:
     requests: Counter = field(init=False)
     seconds: Histogram = field(init=False)
     waiting: Gauge = field(init=False)
+    stopped: Gauge = field(init=False)
 
     def __post_init__(self) -> None:
         requests = Counter(
@@ -22,6 +23,10 @@ class Metrics:
         )
         seconds = Histogram("fiducial_http_seconds", "Time to answer", ["route"], registry=self.registry)
         waiting = Gauge("fiducial_predictions_waiting", "Predictions not answered yet", registry=self.registry)
+        stopped = Gauge(
+            "fiducial_versions_stopped", "Times a stop rule acted on a version", ["task"], registry=self.registry
+        )
+        object.__setattr__(self, "stopped", stopped)
         object.__setattr__(self, "requests", requests)
         object.__setattr__(self, "seconds", seconds)
         object.__setattr__(self, "waiting", waiting)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from serving.api import examples
 from serving.api.schemas import Problem
@@ -89,8 +89,9 @@ def _named(models: Mapping[str, BaseModel]) -> Document:
     return {name: {"value": _shown(model)} for name, model in models.items()}
 
 
-def _shown(model: BaseModel) -> Document:
-    return model.model_dump(mode="json", exclude_none=isinstance(model, Problem))
+def _shown(part: Any) -> Document:
+    shown: Document = TypeAdapter(type(part)).dump_python(part, mode="json", exclude_none=isinstance(part, Problem))
+    return shown
 
 
 def _example_of_each_type() -> dict[str, Document]:
@@ -102,10 +103,12 @@ def _example_of_each_type() -> dict[str, Document]:
     return found
 
 
-def _parts(value: Any) -> Iterator[BaseModel]:
-    if isinstance(value, BaseModel):
+def _parts(value: Any) -> Iterator[Any]:
+    """Every model and dataclass within a value, itself among them."""
+    names = type(value).model_fields if isinstance(value, BaseModel) else getattr(value, "__dataclass_fields__", None)
+    if names is not None:
         yield value
-        for name in type(value).model_fields:
+        for name in names:
             yield from _parts(getattr(value, name))
     elif isinstance(value, tuple):
         for item in value:

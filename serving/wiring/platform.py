@@ -11,7 +11,7 @@ _POLL_S = 0.25
 
 
 def main() -> None:
-    """Keep all four roots running until told to stop, then end them side by side."""
+    """Keep all roots running until told to stop, then end them side by side."""
     stop = stop_on_signals()
     settings, database = start()  # refused once and migrated once, before the others start
     database.close()

@@ -18,7 +18,7 @@ SECRETS = {"POSTGRES_PASSWORD", "GRAFANA_PASSWORD"}
 
 
 def test_the_whole_platform_is_there() -> None:
-    online = {"facade", "gateway", "worker", "services", "postgres"}
+    online = {"facade", "gateway", "worker", "watch", "services", "postgres"}
     assert set(SERVICES) == online | {"mlflow", "prefect", "prefect-worker", "prometheus", "grafana"}
 
 
@@ -55,7 +55,7 @@ def test_nobody_waits_for_a_part_without_a_health_check(name: str) -> None:
         assert "test" in SERVICES[needed]["healthcheck"]
 
 
-@pytest.mark.parametrize("name", ["worker", "services"])
+@pytest.mark.parametrize("name", ["worker", "watch", "services"])
 def test_what_has_no_port_is_well_as_long_as_its_own_heartbeat_is_fresh(name: str) -> None:
     check = SERVICES[name]["healthcheck"]["test"]
     assert check == ["CMD", "python", "/app/healthcheck.py", f"/var/lib/fiducial/heartbeats/{name}-{{host}}"]

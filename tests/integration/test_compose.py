@@ -134,6 +134,7 @@ def test_facade_gateway_worker_and_services_answer_a_study(services: dict[str, d
         started("facade", services["facade"], host),
         started("gateway", services["gateway"], host),
         started("worker", services["worker"], host),
+        started("watch", services["watch"], host),
         started("services", services["services"], host),
     ):
         answer = httpx.post(

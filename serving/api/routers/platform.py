@@ -51,9 +51,17 @@ def readyz(facade: FacadeParts) -> str:
 def metrics(facade: FacadeParts) -> Response:
     """Figures in Prometheus' format; no identifier is a label."""
     facade.metrics.waiting.set(_waiting(facade, facade.tenant))
+    for task, times in _stopped(facade, facade.tenant).items():
+        facade.metrics.stopped.labels(task).set(times)
     return Response(generate_latest(facade.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def _waiting(facade: FacadeParts, tenant: Tenant) -> int:
     with facade.database.unit_of_work(tenant, read_only=True) as work:
         return work.outbox.depth(TOPIC)
+
+
+def _stopped(facade: FacadeParts, tenant: Tenant) -> dict[str, int]:
+    with facade.database.unit_of_work(tenant, read_only=True) as work:
+        stopped = work.traffic_events.stopped()
+        return {policy.task: stopped.get(policy.task, 0) for policy in work.traffic.all_current()}

@@ -14,7 +14,7 @@ from infra.clock import now
 pytestmark = [pytest.mark.slow, pytest.mark.servers]
 
 
-@pytest.mark.parametrize("root", ["api", "gateway", "worker", "services", "platform"])
+@pytest.mark.parametrize("root", ["api", "gateway", "worker", "watch", "services", "platform"])
 def test_no_process_starts_at_a_level_that_is_not_built(root: str, new_platform: Callable[..., Any]) -> None:
     platform = new_platform(FIDUCIAL_LEVEL="clinical")
     process = platform.start(root)

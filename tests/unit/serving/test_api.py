@@ -198,7 +198,8 @@ PROTECTED = [
     ("GET", "/api/v1/predictions/pr_1/trace"), ("GET", "/api/v1/worklist"), ("GET", "/api/v1/me"),
     ("GET", "/api/v1/studies/st_1/history"), ("GET", "/api/v1/tasks/ta_1/history"),
     ("GET", "/api/v1/tasks/ta_1/traffic"), ("PUT", "/api/v1/tasks/ta_1/traffic"),
-    ("GET", "/api/v1/tasks/ta_1/traffic/history"),
+    ("GET", "/api/v1/tasks/ta_1/traffic/history"), ("GET", "/api/v1/tasks/ta_1/experiment"),
+    ("GET", "/api/v1/studies/st_1/reviews"), ("POST", "/api/v1/studies/st_1/reviews"),
 ]  # fmt: skip
 OPEN = {"/api/v1/about", "/api/v1/token", "/healthz", "/readyz", "/metrics"}
 

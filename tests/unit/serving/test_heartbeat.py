@@ -1,4 +1,4 @@
-"""A process without a port is well as long as its loop turns: worker and supervisor beat, the health check looks."""
+"""A process without a port is well as long as its loop turns: it beats, and the health check looks."""
 
 import os
 import subprocess
@@ -14,16 +14,18 @@ import httpx
 import pytest
 
 from domain.identifiers import DEFAULT_TENANT
+from domain.level import LEVELS, LevelName
 from imaging.limits import Limits
 from infra.db.session import Database
 from infra.heartbeat import Heartbeat
 from infra.objects import ObjectStore
 from serving.gateway_client import GatewayClient
 from serving.supervisor import Supervisor
+from serving.watch import Watch
 from serving.worker import Worker
 
 HEALTH_CHECK = Path(__file__).parents[3] / "deploy/images/healthcheck.py"
-Loop = Worker | Supervisor
+Loop = Worker | Watch | Supervisor
 
 
 def is_well(asked: str) -> bool:
@@ -35,13 +37,15 @@ def heartbeat(tmp_path: Path) -> Heartbeat:
     return Heartbeat(tmp_path / "heartbeats", "loop")
 
 
-@pytest.fixture(params=["worker", "services"])
+@pytest.fixture(params=["worker", "watch", "services"])
 def loop(
     request: pytest.FixtureRequest, database: Database, objects: ObjectStore, heartbeat: Heartbeat, tmp_path: Path
 ) -> Loop:
     if request.param == "worker":
         gateway = GatewayClient(httpx.Client(base_url="http://nobody"))
         return Worker(DEFAULT_TENANT, database, objects, gateway, Limits(), heartbeat=heartbeat.beat)
+    if request.param == "watch":
+        return Watch(DEFAULT_TENANT, database, tmp_path, LEVELS[LevelName.STARTER], heartbeat=heartbeat.beat)
     return Supervisor(
         DEFAULT_TENANT, database, {}, scratch=tmp_path, first_port=0, demo_allowed=False, heartbeat=heartbeat.beat
     )
