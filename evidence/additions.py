@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from domain.change_control import TestSetOpening
+from evidence.engine_record import EngineReport
 from evidence.judgement import EndpointResult, FloorResult, PlannedValidation, ReuseCost
 from evidence.record import (
     Adaptation,
@@ -34,6 +35,7 @@ class Additions:
     adaptation: Adaptation | None = None
     robustness: tuple[RobustnessResult, ...] = ()
     faithfulness: MapFaithfulness | None = None
+    engine: EngineReport | None = None
     environment: Environment | None = None
     checklists: tuple[Checklist, ...] = ()
 

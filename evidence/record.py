@@ -12,6 +12,7 @@ from domain.identifiers import Sha256
 from domain.intended_use import IntendedUse
 from domain.model_version import OperatingPoint
 from domain.preprocessing import Preprocessing
+from evidence.engine_record import EngineReport
 from evidence.judgement import EndpointResult, FloorResult, PlannedValidation, ReuseCost
 from evidence.strict import Record
 
@@ -259,6 +260,7 @@ class ValidationReport(Record):
     adaptation: Adaptation | None = None
     robustness: tuple[RobustnessResult, ...] = ()
     faithfulness: MapFaithfulness | None = None
+    engine: EngineReport | None = None  # None: not chosen by measurement
     environment: Environment | None = None
     checklists: tuple[Checklist, ...] = ()
     explanation: Explanation | None = None  # None: the model gives no map, or nobody knows where the findings lie

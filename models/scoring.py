@@ -55,8 +55,9 @@ def score_cohorts(
             ]
             cohorts += [(loaders.load(folder, None, preprocessing=spec), "external") for folder in external]
         scorer = Scorer(
-            (checkpoints / trained.variant / MODEL_FILE).read_bytes(), preprocessing=spec, engine="onnxruntime"
-        )
+            (checkpoints / trained.variant / MODEL_FILE).read_bytes(), preprocessing=spec, engine=trained.engine,
+            precision=trained.precision,
+        )  # fmt: skip
         scored[trained.variant] = tuple(_score(cohort, split, scorer) for cohort, split in cohorts)
     return scored
 
