@@ -61,12 +61,12 @@ def scored_champion(folder: Path | None, *, task: str, prepared: Path) -> Scored
 
 
 def measure(
-    trained: TrainedModel, *, model: bytes, full: bytes, part: Scored, test: ScoredSet, baseline: Rival | None = None,
-    champion: ScoredChampion | None = None,
+    trained: TrainedModel, *, model: bytes, part: Scored, test: ScoredSet, full: bytes | None = None,
+    baseline: Rival | None = None, champion: ScoredChampion | None = None,
 ) -> Measured:  # fmt: skip
     """Measure one variant on its scored test set (``part`` with the films, ``test`` with the columns, row by row).
 
-    ``model`` serves; ``full`` is its fp32 file, often the same: quantised weights cannot be randomised.
+    ``model`` serves; ``full`` is its fp32 file where that is another: quantised weights cannot be randomised.
 
     Raises:
         OneClassOnly, NotEstimable: the test set cannot carry the comparison with the champion.
@@ -79,7 +79,7 @@ def measure(
         return robustness(part.cohort, scorer, base=test, threshold=threshold)
 
     def explained() -> MapFaithfulness:
-        return faithfulness(part, full, scorer, base=test, threshold=threshold)
+        return faithfulness(part, full or model, scorer, base=test, threshold=threshold)
 
     rivals: dict[Against, Rival] = {} if baseline is None else {"baseline": baseline}
     found = Measured(
