@@ -57,6 +57,11 @@ class Settings(BaseSettings):
     engine_threads: int | None = Field(
         None, description="Threads of a model version's engine; unset: one for each core.", gt=0
     )
+    repeat_engine: str | None = Field(
+        None,
+        description="`VARIANT=ENGINE/PRECISION` that a training repeats, not chooses; set by `fiducial reproduce`.",
+        pattern=r"^[a-z0-9-]+=(onnxruntime|openvino)/(fp32|bf16|int8)$",
+    )
     log_level: str = Field("INFO", description="Least severe log line written.", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @classmethod

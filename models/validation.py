@@ -18,9 +18,10 @@ from evidence.sbom import Package, installed, sbom_bytes
 from evidence.scored_set import NOT_STATED, ScoredSet, age_band
 from evidence.uncertainty import JudgedSet, uncertainty_of
 from evidence.uncertainty_record import UncertaintyResults
+from models import candidates, explanation, loaders
 from models import checkpoints as kept
-from models import explanation, loaders
 from models.checkpoints import TrainedModel
+from models.engine_report import confirmed
 from models.explanation import Opacity
 from models.measures import measure, scored_champion
 from models.planned import Fixed, Planned, additions_of, completed, environment
@@ -71,7 +72,8 @@ def validate_task(
         tune, test, *outside = (_scored_set(part, trained, cards) for part in scored[trained.variant])
         of_test, rival = scored[trained.variant][1], _rival(baseline, trained, scored)
         model = (folders.checkpoints / trained.variant / kept.MODEL_FILE).read_bytes()
-        measured = measure(trained, model=model, part=of_test, test=test, baseline=rival, champion=champion)
+        full = candidates.read(folders.checkpoints / trained.variant, trained)
+        measured = measure(trained, model=model, full=full, part=of_test, test=test, baseline=rival, champion=champion)
         additions = additions_of(task, trained, test=test, planned=planned, measured=measured, fixed=fixed)
         sure = _uncertainty(trained, [test, *outside], scored[trained.variant][1:])
         opacities = explanation.known_opacities(folders.prepared)
@@ -85,7 +87,10 @@ def validate_task(
             explanation=_explained(of_test, test, opacities) if trained.explains else None,
             additions=replace(additions, uncertainty=sure),
         )
-        report = completed(report, measured)
+        engine = confirmed(
+            task, trained, folder=folders.checkpoints / trained.variant, cohort=of_test.cohort, test=test
+        )
+        report = completed(report.model_copy(update={"engine": engine}), measured)
         folder = folders.reports / trained.variant
         _write(report, of_test, folder)
         write_predictions(scored[trained.variant], trained, folders.predictions / f"{trained.variant}.parquet")
