@@ -17,12 +17,14 @@ from domain.dataset import Sample, Split
 from domain.errors import ParityNotMet
 from domain.identifiers import Sha256, sha256_of
 from domain.model_version import Engine, EngineCandidate, EngineChoice, Precision
+from domain.preprocessing import Preprocessing
 from evidence.engine_parity import TOLERANCES, agreement
 from evidence.engine_record import MARGIN
 from evidence.scored_set import ScoredSet
 from models import engines, quantisation, timing
 from models.checkpoints import Parity
 from models.engines import Runner
+from models.inference import Scorer
 from models.loaders import Cohort
 from models.processes import cores
 from models.selection import films_of
@@ -80,6 +82,11 @@ class Chosen:
     probabilities: NDArray[np.float64]
     files: Mapping[Precision, bytes]
     parity: tuple[Parity, ...]  # of the engines at fp32
+
+    def scorer(self, preprocessing: Preprocessing) -> Scorer:
+        """The bytes that serve, in the engine that will run them."""
+        chosen = self.choice
+        return Scorer(self.model, preprocessing=preprocessing, engine=chosen.engine, precision=chosen.precision)
 
 
 def with_int8(model: bytes, samples: Sequence[Sample], inputs: NDArray[np.float32]) -> dict[Precision, bytes]:

@@ -34,7 +34,6 @@ from models import (
 )
 from models.checkpoints import EpochRecord, ProbabilityScale, TrainedModel
 from models.engine_choice import Chosen, Exported, Named
-from models.inference import Scorer
 from models.loaders import Cohort
 from models.processes import cores, run_side_by_side
 from models.runs import Runs, code_digest, identity
@@ -139,10 +138,7 @@ def train_variant(job: Job, report: Report) -> TrainedModel:
     fitted = _fit_baseline(job, train, tune) if job.seed is None else _fit_network(job, job.seed, train, tune, report)
     chosen, probabilities = fitted.chosen, fitted.chosen.probabilities
     point = choose_threshold(tune.labels, probabilities, min_sensitivity=job.task.min_sensitivity)
-    served = Scorer(
-        chosen.model, preprocessing=job.preset.preprocessing, engine=chosen.choice.engine,
-        precision=chosen.choice.precision,
-    )  # fmt: skip
+    served = chosen.scorer(job.preset.preprocessing)
     sure = uncertainty_fit.fit(served, train, tune, task=job.task, learnt_features=job.seed is not None)
     trained = TrainedModel(
         task=job.task.name,

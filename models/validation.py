@@ -74,8 +74,13 @@ def validate_task(
         model = (folders.checkpoints / trained.variant / kept.MODEL_FILE).read_bytes()
         full = candidates.read(folders.checkpoints / trained.variant, trained)
         measured = measure(trained, model=model, full=full, part=of_test, test=test, baseline=rival, champion=champion)
-        additions = additions_of(task, trained, test=test, planned=planned, measured=measured, fixed=fixed)
-        sure = _uncertainty(trained, [test, *outside], scored[trained.variant][1:])
+        additions = replace(
+            additions_of(task, trained, test=test, planned=planned, measured=measured, fixed=fixed),
+            uncertainty=_uncertainty(trained, [test, *outside], scored[trained.variant][1:]),
+            engine=confirmed(
+                task, trained, folder=folders.checkpoints / trained.variant, cohort=of_test.cohort, test=test
+            ),
+        )
         opacities = explanation.known_opacities(folders.prepared)
         report = build_report(
             _described(task, trained),
@@ -85,12 +90,9 @@ def validate_task(
             external=outside,
             baseline=rival.scored if rival is not None else None,
             explanation=_explained(of_test, test, opacities) if trained.explains else None,
-            additions=replace(additions, uncertainty=sure),
+            additions=additions,
         )
-        engine = confirmed(
-            task, trained, folder=folders.checkpoints / trained.variant, cohort=of_test.cohort, test=test
-        )
-        report = completed(report.model_copy(update={"engine": engine}), measured)
+        report = completed(report, measured)
         folder = folders.reports / trained.variant
         _write(report, of_test, folder)
         write_predictions(scored[trained.variant], trained, folders.predictions / f"{trained.variant}.parquet")

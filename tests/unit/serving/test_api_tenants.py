@@ -22,6 +22,7 @@ ADDRESSES = {
     "trace": "/api/v1/predictions/{prediction}/trace", "worklist page": "/api/v1/worklist?before={study}",
     "study history": "/api/v1/studies/{study}/history", "task history": "/api/v1/tasks/{task}/history",
     "traffic": "/api/v1/tasks/{task}/traffic", "traffic history": "/api/v1/tasks/{task}/traffic/history",
+    "reviews": "/api/v1/studies/{study}/reviews", "experiment": "/api/v1/tasks/{task}/experiment",
 }  # fmt: skip
 WITHOUT_IDENTIFIER = {"/api/v1/worklist", "/api/v1/me", "/api/v1/studies"}
 OPEN = {"/api/v1/about", "/api/v1/token", "/healthz", "/readyz", "/metrics"}
