@@ -11,4 +11,4 @@ ASSERTING = os.environ.get("FIDUCIAL_BENCH_ASSERT") == "1"  # a limit not reache
 CORES = len(os.sched_getaffinity(0))
 CLIENTS = 16
 FP32_ENGINE: Literal["onnxruntime", "openvino"] = "onnxruntime"  # of DenseNet121 fp32; the peers have the same
-BODY: Literal["npy", "png"] = "npy"  # what the service under test reads; the peers always get PNG
+BODY: Literal["npy", "png"] = "png"  # what the service under test reads; the peers always get PNG
