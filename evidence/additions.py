@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from domain.change_control import TestSetOpening
+from evidence.engine_record import EngineReport
 from evidence.judgement import EndpointResult, FloorResult, PlannedValidation, ReuseCost
 from evidence.record import (
     Adaptation,
@@ -36,6 +37,7 @@ class Additions:
     robustness: tuple[RobustnessResult, ...] = ()
     faithfulness: MapFaithfulness | None = None
     uncertainty: UncertaintyResults | None = None
+    engine: EngineReport | None = None
     environment: Environment | None = None
     checklists: tuple[Checklist, ...] = ()
 

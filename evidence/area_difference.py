@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evidence.results import area
+from evidence.measured import area
 from evidence.scored_set import ScoredSet
 from evidence.statistics import clustered, independent_difference
 from evidence.statistics.estimate import Estimate

@@ -24,7 +24,7 @@ class ChangeKind(StrEnum):
     DATASET_VERSION = "dataset_version"  # of the same source
     OPERATING_POINT = "operating_point"  # the rule, or the data it was chosen on
     THRESHOLD = "threshold"  # another value by the same rule
-    ENGINE = "engine"
+    ENGINE = "engine"  # or the precision it computes at
     WEIGHTS = "weights"
     TRAINING_SEED = "training_seed"
     SOFTWARE = "software"  # the commit that trained it
@@ -47,18 +47,20 @@ class CandidateFacts:
     dataset_version: DatasetVersion
     seed: int | None
     git_commit: str
+    precision: str = "fp32"
 
     @classmethod
     def of(
-        cls, report: ValidationReport, *, preprocessing: Preprocessing, engine: str, explains: bool
-    ) -> "CandidateFacts":
+        cls, report: ValidationReport, *, preprocessing: Preprocessing, engine: str, explains: bool,
+        precision: str = "fp32",
+    ) -> "CandidateFacts":  # fmt: skip
         """From the report, and from packaging what the report does not say."""
         model, origin = report.model, report.provenance
         return cls(
             task=model.task, variant=model.variant, intended_use=model.intended_use, finding=model.finding,
             preprocessing=preprocessing, operating_point=model.operating_point, engine=engine, explains=explains,
             parameters=origin.parameters, weights_sha256=origin.weights_sha256, dataset_version=origin.dataset_version,
-            seed=origin.seed, git_commit=origin.git_commit,
+            seed=origin.seed, git_commit=origin.git_commit, precision=precision,
         )  # fmt: skip
 
 
@@ -80,7 +82,7 @@ def changes(champion: ModelManifest, candidate: CandidateFacts) -> tuple[ChangeK
         ChangeKind.DATASET_VERSION: same_source and before.dataset_version.digest != now.dataset_version.digest,
         ChangeKind.OPERATING_POINT: not same_rule,
         ChangeKind.THRESHOLD: same_rule and before.operating_point.threshold != now.operating_point.threshold,
-        ChangeKind.ENGINE: before.engine != now.engine,
+        ChangeKind.ENGINE: (before.engine, before.precision) != (now.engine, now.precision),
         ChangeKind.WEIGHTS: before.weights_sha256 != now.weights_sha256,
         ChangeKind.TRAINING_SEED: before.seed != now.seed,
         ChangeKind.SOFTWARE: before.git_commit != now.git_commit,

@@ -13,7 +13,7 @@ from domain.electronic_signature import ElectronicSignature
 from domain.errors import InvalidPlan
 from domain.identifiers import Sha256
 from domain.model_version import ModelManifest
-from evidence import gate_checks
+from evidence import engine_gate, gate_checks
 from evidence.change import CandidateFacts, ChangeKind, changes
 from evidence.pccp import ChangeControlPlan
 from evidence.plan import ValidationPlan
@@ -85,6 +85,7 @@ def decide(
         gate_checks.change(kinds, pccp, champion=champion),
         *gate_checks.data(report, pccp, champion=champion),
         *gate_checks.comparisons(report, pccp, champion=champion),
+        *engine_gate.engine(report, candidate.facts),
         *gate_checks.signatures(
             signatures.valid, pccp, report_sha256=candidate.report_sha256, required=signatures.required
         ),

@@ -20,6 +20,7 @@ def limitations(report: ValidationReport) -> tuple[str, ...]:
                 *_of_the_plan(report),
                 *_of_the_data(report),
                 *_of_the_strata(report),
+                *_of_the_engine(report),
                 *_of_the_explanation(report),
                 *_of_the_uncertainty(report),
             ]
@@ -86,6 +87,16 @@ def _of_the_strata(report: ValidationReport) -> Iterator[str]:
     unknown = [group for group in ("sex", "age", "site") if group not in grouped]
     if unknown:
         yield f"The test data cannot be told apart by {', '.join(unknown)}: a difference there would go unseen."
+
+
+def _of_the_engine(report: ValidationReport) -> Iterator[str]:
+    if report.engine is not None and not report.engine.confirmation.within:
+        found = report.engine.confirmation
+        yield (
+            f"Test data do not confirm the engine: {report.engine.choice.engine} at {report.engine.choice.precision} "
+            f"answers up to {found.max_difference:.2g} apart from the trained model (allowed: {found.tolerance:g}), or "
+            f"its AUROC is not shown to be less than {found.margin:g} lower."
+        )
 
 
 def _of_the_explanation(report: ValidationReport) -> Iterator[str]:

@@ -12,6 +12,7 @@ from domain.identifiers import Sha256
 from domain.intended_use import IntendedUse
 from domain.model_version import OperatingPoint
 from domain.preprocessing import Preprocessing
+from evidence.engine_record import EngineReport
 from evidence.judgement import EndpointResult, FloorResult, PlannedValidation, ReuseCost
 from evidence.strict import Record
 from evidence.uncertainty_record import UncertaintyResults
@@ -261,6 +262,7 @@ class ValidationReport(Record):
     robustness: tuple[RobustnessResult, ...] = ()
     faithfulness: MapFaithfulness | None = None
     uncertainty: UncertaintyResults | None = None  # secondary: the primary figures stand on all films
+    engine: EngineReport | None = None  # None: not chosen by measurement
     environment: Environment | None = None
     checklists: tuple[Checklist, ...] = ()
     explanation: Explanation | None = None  # None: the model gives no map, or nobody knows where the findings lie

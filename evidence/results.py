@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from domain.acceptance import MetricValue
 from domain.errors import DataProblem
 from evidence import curves, planned_limits
+from evidence.measured import area as area
+from evidence.measured import metric as metric
 from evidence.plan import CalibrationMetric
 from evidence.record import Counts, DecisionPoint, Failure, ReliabilityPoint, SetResults, SubgroupResults
 from evidence.scored_set import ScoredSet
-from evidence.statistics import calibration, clustered, clustered_proportion, operating_point, roc
+from evidence.statistics import calibration, clustered_proportion, operating_point
 from evidence.statistics.estimate import Estimate
 from evidence.strata import strata
 
@@ -72,23 +74,6 @@ def at_threshold(scored: ScoredSet, *, threshold: float, level: float) -> tuple[
     return _measure(scored, {name: wanted[name] for name in ("sensitivity", "specificity")})[0]
 
 
-def metric(scored: ScoredSet, name: str, estimate: Estimate, *, subgroup: str = "all") -> MetricValue:
-    """An estimate with the set it was made on."""
-    return MetricValue(
-        name=name,
-        value=estimate.value,
-        interval=(estimate.low, estimate.high),
-        level=estimate.level,
-        method=estimate.method,
-        n=estimate.n,
-        positives=estimate.positives,
-        split=scored.split,
-        dataset_version=scored.dataset_version.name,
-        model_version=scored.model_version,
-        subgroup=subgroup,
-    )
-
-
 def most_confident_errors(scored: ScoredSet, *, threshold: float) -> tuple[Failure, ...]:
     """The wrong answers farthest from the threshold: missed findings first, then false alarms."""
     called = scored.probabilities >= threshold
@@ -106,13 +91,6 @@ def most_confident_errors(scored: ScoredSet, *, threshold: float) -> tuple[Failu
         )
         for i in (*missed.tolist(), *alarmed.tolist())
     )
-
-
-def area(scored: ScoredSet, *, level: float) -> Estimate:
-    """The area under the ROC curve, with DeLong's interval, or Obuchowski's where a patient has several samples."""
-    if scored.patients == len(scored.sample_ids):
-        return roc.auroc(scored.labels, scored.probabilities, level=level)
-    return clustered.auroc(scored.labels, scored.probabilities, scored.patient_keys, level=level)
 
 
 def _discrimination(scored: ScoredSet, threshold: float, level: float) -> dict[str, Measured]:

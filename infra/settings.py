@@ -54,6 +54,14 @@ class Settings(BaseSettings):
     lease_s: float = Field(60.0, description="Seconds a worker may hold a message before another takes it.", gt=0)
     max_attempts: int = Field(5, description="Attempts at a prediction before it is recorded as failed.", gt=0)
     threads: int = Field(1, description="Threads of numerical libraries in each process.", gt=0)
+    engine_threads: int | None = Field(
+        None, description="Threads of a model version's engine; unset: one for each core.", gt=0
+    )
+    repeat_engine: str | None = Field(
+        None,
+        description="`VARIANT=ENGINE/PRECISION` that a training repeats, not chooses; set by `fiducial reproduce`.",
+        pattern=r"^[a-z0-9-]+=(onnxruntime|openvino)/(fp32|bf16|int8)$",
+    )
     log_level: str = Field("INFO", description="Least severe log line written.", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @classmethod

@@ -1,6 +1,8 @@
 """The scikit-learn baseline: logistic regression on principal components of a coarse grid, as ONNX like a network."""
 
+import math
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +61,15 @@ def fit(
         parameters=sum(array.size for array in arrays.values()),
         tuning_probabilities=pipeline.predict_proba(coarse_grid(tuning, grid_px=grid_px))[:, 1].astype(np.float64),
     )
+
+
+def probabilities(weights: Mapping[str, NDArray[np.float64]], inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What scikit-learn's pipeline answers by these weights to inputs (n, 1, size, size), in double precision."""
+    grid_px = math.isqrt(weights["mean"].size)
+    centred = coarse_grid(inputs, grid_px=grid_px) - weights["mean"]
+    components = centred @ weights["components"].T / np.sqrt(weights["variance"])
+    logits = components @ weights["coefficients"][0] + weights["intercept"][0]
+    return np.asarray(1.0 / (1.0 + np.exp(-logits)), dtype=np.float64)
 
 
 def coarse_grid(inputs: NDArray[np.float32], *, grid_px: int) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from domain.identifiers import sha256_of
 from domain.model_version import ModelManifest
 from evidence.scored_set import ScoredSet
 from models import loaders, preprocess
-from models.inference import MANIFEST_FILE, MODEL_FILE, Engine, Scorer
+from models.inference import MANIFEST_FILE, MODEL_FILE, Scorer
 
 NONE_FILE = "none.json"
 
@@ -56,9 +56,9 @@ def read_champion(folder: Path, *, task: str) -> Champion | None:
 def score_champion(champion: Champion, *, prepared: Path) -> ScoredSet:
     """The champion's probabilities of the prepared test set, by its own preprocessing and engine; without subgroups."""
     spec = champion.manifest.preprocessing
-    engine: Engine = "openvino" if champion.manifest.engine == "openvino" else "onnxruntime"
     cohort = loaders.load(prepared, Split.TEST, preprocessing=spec)
-    scorer = Scorer(champion.model, preprocessing=spec, engine=engine)
+    engine, precision = champion.manifest.engine, champion.manifest.precision
+    scorer = Scorer(champion.model, preprocessing=spec, engine=engine, precision=precision)
     return ScoredSet(
         dataset_version=cohort.dataset_version,
         split=Split.TEST,

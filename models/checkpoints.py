@@ -16,7 +16,7 @@ from domain.acceptance import MetricValue
 from domain.dataset import DatasetVersion
 from domain.errors import DigestMismatch
 from domain.identifiers import Sha256, sha256_of
-from domain.model_version import ConformalSets, EngineChoice, OperatingPoint, OutOfDistribution
+from domain.model_version import ConformalSets, Engine, EngineChoice, OperatingPoint, OutOfDistribution, Precision
 from domain.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -92,6 +92,16 @@ class TrainedModel(BaseModel):
     git_commit: str
     git_dirty: bool
     seconds: float
+
+    @property
+    def engine(self) -> Engine:
+        """What runs ``model.onnx``; a record from before engines were chosen is for ONNX Runtime."""
+        return self.engine_choice.engine if self.engine_choice else "onnxruntime"
+
+    @property
+    def precision(self) -> Precision:
+        """At which precision the engine runs it."""
+        return self.engine_choice.precision if self.engine_choice else "fp32"
 
     @classmethod
     def load(cls, folder: Path) -> TrainedModel:
@@ -178,9 +188,18 @@ def load_weights(path: Path, *, expected: Sha256) -> dict[str, torch.Tensor]:
     import torch
 
     state: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    if state_digest(state) != expected:
-        raise DigestMismatch(f"{path.name} does not hold the recorded weights.", next_step="Train the task again.")
+    require_weights(_arrays(state), expected=expected, name=path.name)
     return state
+
+
+def require_weights(arrays: Mapping[str, NDArray[Any]], *, expected: Sha256, name: str) -> None:
+    """Do nothing where these are the weights of the record.
+
+    Raises:
+        DigestMismatch: they are others.
+    """
+    if weights_digest(arrays) != expected:
+        raise DigestMismatch(f"{name} does not hold the recorded weights.", next_step="Train the task again.")
 
 
 def save_progress(progress: Mapping[str, Any], path: Path) -> None:

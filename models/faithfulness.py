@@ -54,7 +54,7 @@ def faithfulness(
 ) -> MapFaithfulness:
     """All three on at most so many films that the model calls present, chosen by their names; patients are independent.
 
-    ``model`` holds the bytes the scorer runs, ``base`` its probabilities of ``scored``, row by row.
+    ``model`` is the fp32 file of what the scorer runs, ``base`` the scorer's probabilities of ``scored``, row by row.
 
     Raises:
         TooFewSamples: fewer than two patients have a film with a map that the model calls present.

@@ -1,59 +1,52 @@
 """Scoring with an exported model: what serves, and what validation scores. Knows neither torch nor MLflow."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import DigestMismatch, IntegrityViolation
 from domain.identifiers import sha256_of
-from domain.model_version import ModelManifest
+from domain.model_version import Engine, ModelManifest, Precision
 from domain.prediction import ImageScore
 from domain.preprocessing import Preprocessing
-from models import image_features, preprocess
+from models import engines, image_features, preprocess
+from models.engines import ACTIVATION_MAP, EMBEDDING, PROBABILITY, Outputs
 
 MANIFEST_FILE = "manifest.json"
 MODEL_FILE = "model.onnx"
-INPUT = "image"  # (n, 1, size_px, size_px) float32
-OUTPUTS = PROBABILITY, ACTIVATION_MAP, EMBEDDING = "probability", "activation_map", "embedding"
-_BATCH = 32
-
-Engine = Literal["onnxruntime", "openvino"]
-Outputs = dict[str, NDArray[np.float32]]
-
-
-class Runner(Protocol):
-    """An engine with a loaded model."""
-
-    def __call__(self, inputs: NDArray[np.float32]) -> Outputs: ...
 
 
 class Scorer:
     """A model with its preprocessing; radiographs in, scores out."""
 
-    def __init__(self, model: bytes, *, preprocessing: Preprocessing, engine: Engine, threads: int = 1) -> None:
+    def __init__(
+        self, model: bytes, *, preprocessing: Preprocessing, engine: Engine, precision: Precision = "fp32",
+        threads: int = 1,
+    ) -> None:  # fmt: skip
         self.preprocessing = preprocessing
-        self._run = _RUNNERS[engine](model, threads)
+        self._run = engines.load(model, engine=engine, precision=precision, threads=threads)
 
     def prepare(self, pixels: preprocess.Pixels) -> preprocess.ModelInput:
         """One radiograph → (1, size_px, size_px); raises UnsupportedImageKind. Do this before batching with others."""
         return preprocess.apply(pixels, self.preprocessing)
 
-    def score_prepared(self, inputs: NDArray[np.float32]) -> list[ImageScore]:
-        """Scores of inputs of shape (n, 1, size_px, size_px)."""
+    def score_prepared(
+        self, inputs: NDArray[np.float32], *, features: Sequence[Mapping[str, float]] | None = None
+    ) -> list[ImageScore]:
+        """Scores of inputs of shape (n, 1, size_px, size_px); ``features``: theirs, where known already."""
+        measured = [image_features.measure(one) for one in inputs] if features is None else features
         scores: list[ImageScore] = []
-        for first in range(0, len(inputs), _BATCH):
-            batch = inputs[first : first + _BATCH]
+        rows = iter(measured)
+        for batch in engines.batches(inputs):
             outputs = self._run(batch)
-            scores += [_image_score(outputs, row, model_input) for row, model_input in enumerate(batch)]
+            scores += [_image_score(outputs, row, next(rows)) for row in range(len(batch))]
         return scores
 
     def probabilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities (n,) alone of inputs of shape (n, 1, size_px, size_px)."""
-        parts = [self._run(inputs[first : first + _BATCH])[PROBABILITY] for first in range(0, len(inputs), _BATCH)]
-        return np.concatenate(parts).astype(np.float64)
+        return engines.probabilities(self._run, inputs)
 
     def score(self, radiographs: Sequence[preprocess.Pixels]) -> list[ImageScore]:
         """Scores of 2-D radiographs of any size."""
@@ -64,8 +57,10 @@ class Classifier(Scorer):
     """One packaged model version: the manifest and the model it names."""
 
     def __init__(self, folder: Path, *, manifest: ModelManifest, model: bytes, threads: int) -> None:
-        engine: Engine = "openvino" if manifest.engine == "openvino" else "onnxruntime"
-        super().__init__(model, preprocessing=manifest.preprocessing, engine=engine, threads=threads)
+        super().__init__(
+            model, preprocessing=manifest.preprocessing, engine=manifest.engine, precision=manifest.precision,
+            threads=threads,
+        )  # fmt: skip
         self.manifest = manifest
         self._folder = folder
 
@@ -104,43 +99,11 @@ class Classifier(Scorer):
                 )
 
 
-def _image_score(outputs: Outputs, row: int, model_input: NDArray[np.float32]) -> ImageScore:
+def _image_score(outputs: Outputs, row: int, features: Mapping[str, float]) -> ImageScore:
     maps, embeddings = outputs.get(ACTIVATION_MAP), outputs.get(EMBEDDING)
     return ImageScore(
         probability=float(outputs[PROBABILITY][row]),
-        image_features=image_features.measure(model_input),
+        image_features=dict(features),
         embedding=() if embeddings is None else tuple(embeddings[row].tolist()),
         activation_map=None if maps is None else tuple(tuple(line) for line in maps[row].tolist()),
     )
-
-
-def _onnxruntime_runner(model: bytes, threads: int) -> Runner:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.use_deterministic_compute = True
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    return lambda inputs: dict(zip(names, session.run(names, {INPUT: inputs}), strict=True))
-
-
-def _openvino_runner(model: bytes, threads: int) -> Runner:
-    import openvino
-
-    # Without the hint OpenVINO takes bf16 where the processor has it, and probabilities move in the third digit.
-    config = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
-    core = openvino.Core()
-    compiled = core.compile_model(core.read_model(model), "CPU", config)
-    # OpenVINO gives an output every name its tensor ever had.
-    names = [name for output in compiled.outputs for name in OUTPUTS if name in output.get_names()]
-
-    def run(inputs: NDArray[np.float32]) -> Outputs:
-        results = compiled({INPUT: inputs})
-        return {name: np.array(results[name]) for name in names}
-
-    return run
-
-
-_RUNNERS = {"onnxruntime": _onnxruntime_runner, "openvino": _openvino_runner}

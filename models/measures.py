@@ -61,23 +61,25 @@ def scored_champion(folder: Path | None, *, task: str, prepared: Path) -> Scored
 
 
 def measure(
-    trained: TrainedModel, *, model: bytes, part: Scored, test: ScoredSet, baseline: Rival | None = None,
-    champion: ScoredChampion | None = None,
+    trained: TrainedModel, *, model: bytes, part: Scored, test: ScoredSet, full: bytes | None = None,
+    baseline: Rival | None = None, champion: ScoredChampion | None = None,
 ) -> Measured:  # fmt: skip
     """Measure one variant on its scored test set (``part`` with the films, ``test`` with the columns, row by row).
+
+    ``model`` serves; ``full`` is its fp32 file where that is another: quantised weights cannot be randomised.
 
     Raises:
         OneClassOnly, NotEstimable: the test set cannot carry the comparison with the champion.
     """
     refused: list[str] = []
-    scorer = Scorer(model, preprocessing=trained.preprocessing, engine="onnxruntime")
+    scorer = Scorer(model, preprocessing=trained.preprocessing, engine=trained.engine, precision=trained.precision)
     threshold = trained.operating_point.threshold
 
     def disturbed() -> tuple[RobustnessResult, ...]:
         return robustness(part.cohort, scorer, base=test, threshold=threshold)
 
     def explained() -> MapFaithfulness:
-        return faithfulness(part, model, scorer, base=test, threshold=threshold)
+        return faithfulness(part, full or model, scorer, base=test, threshold=threshold)
 
     rivals: dict[Against, Rival] = {} if baseline is None else {"baseline": baseline}
     found = Measured(

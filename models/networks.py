@@ -92,3 +92,14 @@ def forward(network: torch.nn.Module, inputs: torch.Tensor) -> NetworkOutput:
     head = network["head"]  # type: ignore[index]
     activation_map = (features * head.weight.reshape(1, -1, 1, 1)).sum(dim=1) + head.bias
     return NetworkOutput(activation_map.mean(dim=(1, 2)), activation_map, features.mean(dim=(2, 3)))
+
+
+def answer(
+    network: torch.nn.Module, inputs: torch.Tensor, *, slope: float, intercept: float
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Probability, activation map and embedding with logits scaled, as an exported model gives them."""
+    import torch
+
+    output = forward(network, inputs)
+    probability = torch.sigmoid(slope * output.logit + intercept)
+    return probability, slope * output.activation_map + intercept, output.embedding

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from domain.errors import DigestMismatch, Unavailable
 from domain.identifiers import Sha256, sha256_of
-from domain.model_version import ModelManifest, ReferenceAnswer
+from domain.model_version import ModelManifest, Precision, ReferenceAnswer
 from evidence.record import ValidationReport
 from infra.environment import process_environment
 from models import checkpoints as kept
 from models.checkpoints import TrainedModel
-from models.inference import MANIFEST_FILE, Engine, Scorer
+from models.inference import MANIFEST_FILE, Scorer
 from models.task import Task
 from models.uncertainty import UNCERTAINTY_FILE, parameters_of
 
@@ -30,15 +30,16 @@ REPORT_FILE = "report.json"
 SERVICE = "serving.services.image_classifier:ImageClassifier"
 # Everything the service imports from this project.
 CODE = (
-    "domain/*.py", "models/__init__.py", "models/inference.py", "models/preprocess.py", "models/image_features.py",
-    "models/uncertainty.py",
+    "domain/*.py", "models/__init__.py", "models/engines.py", "models/inference.py", "models/preprocess.py",
+    "models/image_features.py", "models/uncertainty.py",
     "infra/__init__.py", "infra/lifetime.py", "serving/__init__.py", "serving/services/__init__.py",
-    "serving/services/image_classifier.py", "serving/services/wire.py",
+    "serving/services/image_classifier.py", "serving/services/application.py", "serving/services/batching.py",
+    "serving/services/wire.py",
 )  # fmt: skip
-SERVING_ENGINE: Engine = "onnxruntime"  # what a version is packaged for unless asked otherwise
-_PACKAGES = ("bentoml", "numpy", "pillow", "pydantic", "starlette")
+_PACKAGES = ("bentoml", "numpy", "pillow", "prometheus-client", "pydantic")
 _CANDIDATES, _CARRIED, _SIDE_PX = 24, 3, 200
-_TOLERANCE = 1e-3  # another processor rounds differently, in the seventh digit
+# Another processor rounds differently: fp32 in the seventh digit, the others in the third.
+_TOLERANCES: dict[Precision, float] = {"fp32": 1e-3, "bf16": 1e-2, "int8": 1e-2}
 _BUILD_TIMEOUT_S = 300
 
 
@@ -57,7 +58,7 @@ class PackagedBento:
 
 def build_bento(  # noqa: PLR0913 - every input of the step, by keyword
     task: Task, *, variant: str, version: int, approver: str, checkpoints: Path, reports: Path, code_root: Path,
-    bento_home: Path, engine: Engine = SERVING_ENGINE,
+    bento_home: Path,
 ) -> PackagedBento:  # fmt: skip
     """The Bento of one registered model version, below ``bento_home``; the same version is built once.
 
@@ -73,9 +74,9 @@ def build_bento(  # noqa: PLR0913 - every input of the step, by keyword
     files = {kept.MODEL_FILE: model}
     if parameters := parameters_of(trained.out_of_distribution, checkpoints / variant):
         files[UNCERTAINTY_FILE] = parameters
-    carried = _reference_inputs(Scorer(model, preprocessing=trained.preprocessing, engine=engine))
+    carried = _reference_inputs(trained, model)
     manifest = _manifest(
-        task, trained, report, version=version, approver=approver, engine=engine, report_sha256=report_sha256,
+        task, trained, report, version=version, approver=approver, report_sha256=report_sha256,
         reference_answers=tuple(answer for answer, _ in carried),
     )  # fmt: skip
     path = bento_home / "bentos" / task.name / str(version)
@@ -98,8 +99,8 @@ def _report_on(trained: TrainedModel, folder: Path) -> tuple[ValidationReport, S
     return report, sha256_of(data)
 
 
-def _manifest(  # noqa: PLR0913 - a manifest has many sources
-    task: Task, trained: TrainedModel, report: ValidationReport, *, version: int, approver: str, engine: Engine,
+def _manifest(
+    task: Task, trained: TrainedModel, report: ValidationReport, *, version: int, approver: str,
     report_sha256: Sha256, reference_answers: tuple[ReferenceAnswer, ...],
 ) -> ModelManifest:  # fmt: skip
     return ModelManifest(
@@ -112,7 +113,9 @@ def _manifest(  # noqa: PLR0913 - a manifest has many sources
         finding=task.finding,
         preprocessing=trained.preprocessing,
         operating_point=trained.operating_point,
-        engine=engine,
+        engine=trained.engine,
+        precision=trained.precision,
+        engine_choice=trained.engine_choice,
         conformal=trained.conformal,
         out_of_distribution=trained.out_of_distribution,
         explains=trained.explains,
@@ -133,15 +136,21 @@ def _manifest(  # noqa: PLR0913 - a manifest has many sources
     )
 
 
-def _reference_inputs(scorer: Scorer) -> list[tuple[ReferenceAnswer, NDArray[np.uint8]]]:
+def _reference_inputs(trained: TrainedModel, model: bytes) -> list[tuple[ReferenceAnswer, NDArray[np.uint8]]]:
     """Invented patterns, so that no patient's film travels; those few whose probabilities are furthest apart."""
+    scorer = Scorer(model, preprocessing=trained.preprocessing, engine=trained.engine, precision=trained.precision)
     patterns = [_pattern(seed) for seed in range(_CANDIDATES)]
     answers = sorted(
         ((score.probability, seed) for seed, score in enumerate(scorer.score(patterns))), key=lambda pair: pair[0]
     )
     chosen = [answers[round(i * (_CANDIDATES - 1) / (_CARRIED - 1))] for i in range(_CARRIED)]
     return [
-        (ReferenceAnswer(file=f"reference-{i}.npy", probability=probability, tolerance=_TOLERANCE), patterns[seed])
+        (
+            ReferenceAnswer(
+                file=f"reference-{i}.npy", probability=probability, tolerance=_TOLERANCES[trained.precision]
+            ),
+            patterns[seed],
+        )
         for i, (probability, seed) in enumerate(chosen)
     ]
 

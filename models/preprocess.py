@@ -28,17 +28,20 @@ def apply(pixels: Pixels, spec: Preprocessing) -> ModelInput:
 def to_grey_8bit(pixels: Pixels, spec: Preprocessing) -> NDArray[np.uint8]:
     """The radiograph on the task's grid, percentiles stretched to 0–255: what training keeps in memory."""
     _require_radiograph(pixels)
-    lower, upper = _percentiles(pixels, spec)
+    film = Image.fromarray(pixels) if pixels.dtype == np.uint8 else None
+    counts = np.bincount(pixels.reshape(-1)) if film is None else np.asarray(film.histogram())
+    lower, upper = _percentiles(counts, spec)
     values = np.arange(np.iinfo(pixels.dtype).max + 1, dtype=np.float64)
     table = np.clip(np.rint((values - lower) * (255.0 / (upper - lower))), 0, 255).astype(np.uint8)
-    size = (spec.size_px, spec.size_px)
-    return np.asarray(Image.fromarray(table[pixels]).resize(size, Image.Resampling.BILINEAR))
+    # Both ways count and look up the same integers; Pillow's take a third of the time where they are to be had.
+    stretched = Image.fromarray(np.take(table, pixels)) if film is None else film.point(table.tolist())
+    return np.asarray(stretched.resize((spec.size_px, spec.size_px), Image.Resampling.BILINEAR))
 
 
 def normalise(grey: NDArray[np.uint8], spec: Preprocessing) -> ModelInput:
     """8-bit grey values on 0–1, less the mean, over the standard deviation: for any shape."""
     table = (np.arange(256, dtype=np.float64) / 255.0 - spec.mean) / spec.standard_deviation
-    return table.astype(np.float32)[grey]
+    return np.take(table.astype(np.float32), grey)
 
 
 def _require_radiograph(pixels: Pixels) -> None:
@@ -49,10 +52,10 @@ def _require_radiograph(pixels: Pixels) -> None:
         )
 
 
-def _percentiles(pixels: Pixels, spec: Preprocessing) -> tuple[int, int]:
-    """Nearest-rank percentiles, by counting: exact for integers, whatever their number."""
-    below_or_equal = np.cumsum(np.bincount(pixels.reshape(-1)))
-    ranks = [spec.lower_percentile / 100 * pixels.size, spec.upper_percentile / 100 * pixels.size]
+def _percentiles(counts: NDArray[np.intp], spec: Preprocessing) -> tuple[int, int]:
+    """Nearest-rank percentiles of the grey levels, by their counts: exact for integers, whatever their number."""
+    below_or_equal = np.cumsum(counts)
+    ranks = [spec.lower_percentile / 100 * below_or_equal[-1], spec.upper_percentile / 100 * below_or_equal[-1]]
     lower, upper = (int(grey) for grey in np.searchsorted(below_or_equal, ranks))
     if lower >= upper:
         raise UnsupportedImageKind("The image has no contrast.", next_step="Send a radiograph.")

@@ -58,8 +58,9 @@ def score_cohorts(
             ]
             cohorts += [(loaders.load(folder, None, preprocessing=spec), "external") for folder in external]
         scorer = Scorer(
-            (checkpoints / trained.variant / MODEL_FILE).read_bytes(), preprocessing=spec, engine="onnxruntime"
-        )
+            (checkpoints / trained.variant / MODEL_FILE).read_bytes(), preprocessing=spec, engine=trained.engine,
+            precision=trained.precision,
+        )  # fmt: skip
         judge = Judge.of(trained.conformal, trained.out_of_distribution, checkpoints / trained.variant)
         scored[trained.variant] = tuple(_score(cohort, split, scorer, judge) for cohort, split in cohorts)
     return scored

@@ -156,7 +156,7 @@ class Tracking:
         module.set_registry_uri(self.uri)
         return module
 
-    def log_model(self, run_id: str, model: bytes) -> None:
+    def log_model(self, run_id: str, model: bytes, *, engine: str) -> None:
         """The exported model in MLflow's ONNX flavour, with its signature, under the name ``model``."""
         import onnx
 
@@ -167,7 +167,9 @@ class Tracking:
                 name=MODEL_NAME,
                 signature=_signature(parsed),
                 # Given, not inferred: to infer them MLflow starts a process and loads the model, which takes 45 s.
-                pip_requirements=[f"{package}=={version(package)}" for package in _SERVING_PACKAGES],
+                pip_requirements=[
+                    f"{package}=={version(package)}" for package in dict.fromkeys((*_SERVING_PACKAGES, engine))
+                ],
                 save_as_external_data=False,
             )
 
@@ -207,7 +209,7 @@ def _facts(tracking: Tracking, run_id: str) -> dict[str, dict[str, str]]:
         "data": {key: value for key, value in tags.items() if key.startswith("dataset.")},
         "parameters": dict(run.data.params),
         "results": {key: f"{value:.6g}" for key, value in run.data.metrics.items() if key != "seconds"}
-        | {key: tags[key] for key in ("weights.sha256", "model.sha256") if key in tags},
+        | {key: tags[key] for key in ("weights.sha256", "model.sha256", "engine", "precision") if key in tags},
     }
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,22 @@ from domain.acceptance import MetricValue
 from domain.dataset import Split
 from domain.identifiers import Sha256, sha256_of
 from evidence.statistics.operating_point import choose_threshold
-from models import baseline, calibration, checkpoints, export, fitting, loaders, metrics, preprocess, uncertainty_fit
-from models.checkpoints import EpochRecord, Parity, ProbabilityScale, TrainedModel
-from models.inference import Engine, Scorer
+from models import (
+    baseline,
+    calibration,
+    candidates,
+    checkpoints,
+    engine_choice,
+    export,
+    fitting,
+    loaders,
+    metrics,
+    preprocess,
+    torch_engine,
+    uncertainty_fit,
+)
+from models.checkpoints import EpochRecord, ProbabilityScale, TrainedModel
+from models.engine_choice import Chosen, Exported, Named
 from models.loaders import Cohort
 from models.processes import cores, run_side_by_side
 from models.runs import Runs, code_digest, identity
@@ -45,6 +59,7 @@ class Job(BaseModel):
     run_id: str
     git_commit: str
     git_dirty: bool
+    as_recorded: Named | None = None  # engine and precision of a version that is reproduced
 
     @property
     def preset(self) -> Preset:
@@ -56,17 +71,20 @@ class Job(BaseModel):
         """The name of what is trained."""
         return variant_name(self.seed)
 
+    @property
+    def name(self) -> str:
+        """How its numbers are signed: it has no number before it is registered."""
+        return f"{self.task.name}/{self.variant}"
 
-class Fitted(BaseModel):
-    """What a network and a baseline have in common once they are fitted and exported."""
 
-    model_config = ConfigDict(frozen=True)
+@dataclass(frozen=True)
+class Fitted:
+    """What a network and a baseline have in common once they are fitted, exported and given an engine."""
 
-    model: bytes
+    chosen: Chosen
     weights_sha256: Sha256
     parameters: int
     scale: ProbabilityScale | None
-    parity: tuple[Parity, ...]
     history: tuple[EpochRecord, ...]
     best_epoch: int | None
 
@@ -78,13 +96,14 @@ def variant_name(seed: int | None) -> str:
 
 def train_task(  # noqa: PLR0913 - every input of the stage, by keyword
     task: Task, *, prepared: Path, out: Path, preset: str, seeds: Sequence[int], tracking: Tracking, resume: Path,
-    git_commit: str, git_dirty: bool,
+    git_commit: str, git_dirty: bool, as_recorded: Mapping[str, Named] | None = None,
 ) -> tuple[TrainedModel, ...]:  # fmt: skip
     """Train one network per seed and the baseline into ``out/<variant>``; each is a finished run in MLflow.
 
     An interrupted call, repeated with the same arguments and the same code, continues after the last finished epoch and
     ends with the weights it would have had without the interruption. What that needs lies in ``resume`` until the end;
-    meanwhile MLflow says of each run that it failed or was killed.
+    meanwhile MLflow says of each run that it failed or was killed. ``as_recorded``: by variant, the engine not to be
+    chosen but repeated.
     """
     version, code = loaders.dataset_version(prepared), code_digest()
     with Runs(tracking) as runs:
@@ -100,6 +119,7 @@ def train_task(  # noqa: PLR0913 - every input of the stage, by keyword
                 Job(
                     task=task, preset_name=preset, seed=seed, prepared=prepared, folder=out / variant,
                     progress=progress, run_id=run_id, git_commit=git_commit, git_dirty=git_dirty,
+                    as_recorded=(as_recorded or {}).get(variant),
                 )
             )  # fmt: skip
         trained = {job.variant: model for job, model in _results(jobs, runs)}
@@ -109,17 +129,16 @@ def train_task(  # noqa: PLR0913 - every input of the stage, by keyword
 
 
 def train_variant(job: Job, report: Report) -> TrainedModel:
-    """Fit, calibrate, export, compare and describe one variant; write ``model.onnx`` and ``training.json``."""
+    """Fit, calibrate, export, choose an engine and describe one variant; write its models and ``training.json``."""
     began = time.monotonic()
     train, tune = (
         loaders.load(job.prepared, split, preprocessing=job.preset.preprocessing) for split in (Split.TRAIN, Split.TUNE)
     )
     job.folder.mkdir(parents=True, exist_ok=True)
-    inputs = preprocess.normalise(tune.grey[:, np.newaxis], job.preset.preprocessing)
     fitted = _fit_baseline(job, train, tune) if job.seed is None else _fit_network(job, job.seed, train, tune, report)
-    probabilities = _exported(fitted.model, job, inputs, "onnxruntime")
+    chosen, probabilities = fitted.chosen, fitted.chosen.probabilities
     point = choose_threshold(tune.labels, probabilities, min_sensitivity=job.task.min_sensitivity)
-    served = Scorer(fitted.model, preprocessing=job.preset.preprocessing, engine="onnxruntime")
+    served = chosen.scorer(job.preset.preprocessing)
     sure = uncertainty_fit.fit(served, train, tune, task=job.task, learnt_features=job.seed is not None)
     trained = TrainedModel(
         task=job.task.name,
@@ -132,10 +151,11 @@ def train_variant(job: Job, report: Report) -> TrainedModel:
         explains=job.seed is not None,
         parameters=fitted.parameters,
         weights_sha256=fitted.weights_sha256,
-        model_sha256=sha256_of(fitted.model),
+        model_sha256=sha256_of(chosen.model),
         calibration=fitted.scale,
         operating_point=point,
-        parity=fitted.parity,
+        parity=chosen.parity,
+        engine_choice=chosen.choice,
         **sure.recorded(),
         tuning=_on_tuning_data(job, tune, probabilities, threshold=point.threshold),
         history=fitted.history,
@@ -145,7 +165,7 @@ def train_variant(job: Job, report: Report) -> TrainedModel:
         git_dirty=job.git_dirty,
         seconds=time.monotonic() - began,
     )
-    (job.folder / checkpoints.MODEL_FILE).write_bytes(fitted.model)
+    candidates.write(job.folder, chosen.files, serves=chosen.model)
     sure.write(job.folder)
     trained.save(job.folder)
     return trained
@@ -159,7 +179,7 @@ def _on_tuning_data(
         probabilities,
         threshold=threshold,
         dataset_version=tune.dataset_version.name,
-        model_version=f"{job.task.name}/{job.variant}",  # it has no number before it is registered
+        model_version=job.name,
     )
 
 
@@ -169,19 +189,23 @@ def _fit_network(job: Job, seed: int, train: Cohort, tune: Cohort, report: Repor
     logits = learner.logits(inputs)
     scale = calibration.fit(logits, tune.labels, fitted_on=f"{tune.dataset_version.name} tune")
     network = learner.average.module
-    model = export.network_to_onnx(network, calibration=scale, size_px=job.preset.preprocessing.size_px)
-    parity = export.require_parity(
-        calibration.logistic(scale.slope * logits + scale.intercept),
-        exported={engine: _exported(model, job, inputs, engine) for engine in ("onnxruntime", "openvino")},
+    exported = Exported(
+        files=engine_choice.with_int8(
+            export.network_to_onnx(network, calibration=scale, size_px=inputs.shape[-1]), tune.samples, inputs
+        ),
+        weights_sha256=checkpoints.state_digest(network.state_dict()),
         against="torch",
+        runner=partial(torch_engine.runner, network, scale=scale),
     )
+    trained = calibration.logistic(scale.slope * logits + scale.intercept)
     checkpoints.save_weights(network.state_dict(), job.folder / checkpoints.WEIGHTS_FILE)
     return Fitted(
-        model=model,
-        weights_sha256=checkpoints.state_digest(network.state_dict()),
+        chosen=engine_choice.choose(
+            exported, trained, tune=tune, inputs=inputs, model_version=job.name, as_recorded=job.as_recorded
+        ),
+        weights_sha256=exported.weights_sha256,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         scale=scale,
-        parity=parity,
         history=tuple(learner.history),
         best_epoch=learner.best_epoch,
     )
@@ -191,22 +215,28 @@ def _fit_baseline(job: Job, train: Cohort, tune: Cohort) -> Fitted:
     spec = job.preset.preprocessing
     inputs, tuning = (preprocess.normalise(cohort.grey[:, np.newaxis], spec) for cohort in (train, tune))
     fitted = baseline.fit(inputs, train.labels, tuning=tuning, grid_px=job.preset.baseline_grid_px)
-    # OpenVINO has no linear classifier of ONNX-ML, so the baseline runs in ONNX Runtime only.
-    exported: dict[Engine, NDArray[np.float64]] = {"onnxruntime": _exported(fitted.model, job, tuning, "onnxruntime")}
+    exported = Exported(
+        files={"fp32": fitted.model},
+        weights_sha256=checkpoints.weights_digest(fitted.weights),
+        against="scikit-learn",
+        runner=None,
+    )
     np.savez(job.folder / checkpoints.BASELINE_WEIGHTS_FILE, allow_pickle=False, **fitted.weights)
     return Fitted(
-        model=fitted.model,
-        weights_sha256=checkpoints.weights_digest(fitted.weights),
+        chosen=engine_choice.choose(
+            exported,
+            fitted.tuning_probabilities,
+            tune=tune,
+            inputs=tuning,
+            model_version=job.name,
+            as_recorded=job.as_recorded,
+        ),
+        weights_sha256=exported.weights_sha256,
         parameters=fitted.parameters,
         scale=None,
-        parity=export.require_parity(fitted.tuning_probabilities, exported=exported, against="scikit-learn"),
         history=(),
         best_epoch=None,
     )
-
-
-def _exported(model: bytes, job: Job, inputs: NDArray[np.float32], engine: Engine) -> NDArray[np.float64]:
-    return Scorer(model, preprocessing=job.preset.preprocessing, engine=engine).probabilities(inputs)
 
 
 def _results(jobs: Sequence[Job], runs: Runs) -> list[tuple[Job, TrainedModel]]:
@@ -238,11 +268,17 @@ def _log_result(job: Job, trained: TrainedModel, tracking: Tracking) -> None:
     tracking.log_step(job.run_id, {"training_seconds": trained.seconds}, step=0, at_ms=_now_ms())
     tracking.set_tags(
         job.run_id,
-        {"weights.sha256": trained.weights_sha256, "model.sha256": trained.model_sha256, "variant": job.variant},
+        {
+            "weights.sha256": trained.weights_sha256,
+            "model.sha256": trained.model_sha256,
+            "variant": job.variant,
+            "engine": trained.engine,
+            "precision": trained.precision,
+        },
     )
     tracking.log_text(job.run_id, environment(), to=ENVIRONMENT_FILE)
     tracking.log_folder(job.run_id, job.folder, to="checkpoint")
-    tracking.log_model(job.run_id, (job.folder / checkpoints.MODEL_FILE).read_bytes())
+    tracking.log_model(job.run_id, (job.folder / checkpoints.MODEL_FILE).read_bytes(), engine=trained.engine)
     logger.info("%s trained: %s", job.variant, "; ".join(str(value) for value in trained.tuning))
 
 

@@ -18,9 +18,10 @@ from evidence.sbom import Package, installed, sbom_bytes
 from evidence.scored_set import NOT_STATED, ScoredSet, age_band
 from evidence.uncertainty import JudgedSet, uncertainty_of
 from evidence.uncertainty_record import UncertaintyResults
+from models import candidates, explanation, loaders
 from models import checkpoints as kept
-from models import explanation, loaders
 from models.checkpoints import TrainedModel
+from models.engine_report import confirmed
 from models.explanation import Opacity
 from models.measures import measure, scored_champion
 from models.planned import Fixed, Planned, additions_of, completed, environment
@@ -59,21 +60,22 @@ def validate_task(
     planned = planned.opened(variants, [loaders.dataset_version(folder) for folder in folders.external])
     packages = _bill_of_materials(folders)
     champion = scored_champion(folders.champion, task=task.name, prepared=folders.prepared)
-    scored = score_cohorts(
-        variants, checkpoints=folders.checkpoints, prepared=folders.prepared, external=folders.external
-    )
+    prepared, external = folders.prepared, folders.external
+    scored = score_cohorts(variants, checkpoints=folders.checkpoints, prepared=prepared, external=external)
     baseline = next((trained for trained in variants if trained.kind == "baseline"), None)
-    fixed = Fixed.of(
-        folders.prepared, folders.external, cards=cards, environment=environment(packages), leakage=planned.leakage
-    )
+    fixed = Fixed.of(prepared, external, cards=cards, environment=environment(packages), leakage=planned.leakage)
     validated = []
     for trained in variants:
         tune, test, *outside = (_scored_set(part, trained, cards) for part in scored[trained.variant])
         of_test, rival = scored[trained.variant][1], _rival(baseline, trained, scored)
-        model = (folders.checkpoints / trained.variant / kept.MODEL_FILE).read_bytes()
-        measured = measure(trained, model=model, part=of_test, test=test, baseline=rival, champion=champion)
-        additions = additions_of(task, trained, test=test, planned=planned, measured=measured, fixed=fixed)
-        sure = _uncertainty(trained, [test, *outside], scored[trained.variant][1:])
+        variant = folders.checkpoints / trained.variant
+        model, full = (variant / kept.MODEL_FILE).read_bytes(), candidates.read(variant, trained)
+        measured = measure(trained, model=model, full=full, part=of_test, test=test, baseline=rival, champion=champion)
+        additions = replace(
+            additions_of(task, trained, test=test, planned=planned, measured=measured, fixed=fixed),
+            uncertainty=_uncertainty(trained, [test, *outside], scored[trained.variant][1:]),
+            engine=confirmed(task, trained, folder=variant, cohort=of_test.cohort, test=test),
+        )
         opacities = explanation.known_opacities(folders.prepared)
         report = build_report(
             _described(task, trained),
@@ -83,20 +85,19 @@ def validate_task(
             external=outside,
             baseline=rival.scored if rival is not None else None,
             explanation=_explained(of_test, test, opacities) if trained.explains else None,
-            additions=replace(additions, uncertainty=sure),
+            additions=additions,
         )
         report = completed(report, measured)
-        folder = folders.reports / trained.variant
-        _write(report, of_test, folder)
-        write_predictions(scored[trained.variant], trained, folders.predictions / f"{trained.variant}.parquet")
-        _log(report, trained.run_id, folder, tracking)
+        _keep(report, scored[trained.variant], trained, folders)
+        _log(report, trained.run_id, folders.reports / trained.variant, tracking)
         validated.append(report)
     return tuple(validated)
 
 
-def _write(report: ValidationReport, of_test: Scored, folder: Path) -> None:
-    pictures = failure_pictures([failure.sample_id for failure in report.failures], of_test)
-    write_report(report, gallery=pictures, folder=folder)
+def _keep(report: ValidationReport, parts: Sequence[Scored], trained: TrainedModel, folders: Folders) -> None:
+    pictures = failure_pictures([failure.sample_id for failure in report.failures], parts[1])
+    write_report(report, gallery=pictures, folder=folders.reports / trained.variant)
+    write_predictions(parts, trained, folders.predictions / f"{trained.variant}.parquet")
 
 
 def _bill_of_materials(folders: Folders) -> tuple[Package, ...]:

@@ -22,6 +22,7 @@ from pipelines import (
     commands_models,
     commands_plan,
     commands_platform,
+    commands_replay,
     commands_traffic,
 )
 
@@ -52,6 +53,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     commands_platform.monitor, commands_platform.doctor, commands_plan.ledger, commands_evidence.sign,
     commands_evidence.report, commands_evidence.bundle, commands_evidence.verify, commands_evidence.key,
     commands_evidence.reproduce, commands_history.history, commands_history.rollback, commands_history.reconcile,
+    commands_replay.replay,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command()(command)

@@ -12,7 +12,7 @@ app = typer.Typer(help="Comparisons of two versions on live traffic.", no_args_i
 rules = typer.Typer(help="Rules that stop a version without a person.", no_args_is_help=True)
 
 Task = Annotated[str, typer.Argument(help="A task with a traffic policy.")]
-File = Annotated[Path, typer.Argument(help="A YAML file; docs/how-to/compare-versions.md shows one.")]
+File = Annotated[Path, typer.Argument(help="A YAML file; docs/how-to/watch-live-traffic.md tells of it.")]
 By = Annotated[str, typer.Option(help="Who declares; recorded.")]
 Why = Annotated[str, typer.Option(help="The reason; recorded with it.")]
 

@@ -65,19 +65,31 @@ def rollback(
 def reconcile(
     task: Annotated[str, typer.Option(help="A task with a policy; default: every one.")] = "",
 ) -> None:
-    """Compare MLflow's aliases with the policies in force; alarm and write back one that was moved (exit code 6)."""
+    """Hold MLflow's aliases, the policies, the Bentos and what runs against each other (exit code 6 if they disagree).
+
+    An alias that was moved is alarmed and written back; of what decides who serves, nothing is changed.
+    """
+    from domain.errors import Unavailable
     from infra import logs
     from infra.clock import now
-    from pipelines import reconciling
+    from pipelines import agreeing, reconciling
     from pipelines.wiring import offline
 
     root = offline()
     logs.configure(level="ERROR")  # the rest is said by the lines below
-    found = reconciling.reconcile(root, now=now(), task=task or None)
+    served = agreeing.examine(root, task=task or None)
+    for agreement in served:
+        typer.echo(str(agreement))
+    try:
+        found = reconciling.reconcile(root, now=now(), task=task or None)
+    except Unavailable:
+        agreeing.require_agreement(served)  # worse than an MLflow that does not answer
+        raise
     for one in found:
         typer.echo(str(one))
     if not found:
         typer.echo("No task has a policy yet: there is nothing that an alias must say.")
+    agreeing.require_agreement(served)
     reconciling.require_unmoved(found)
 
 

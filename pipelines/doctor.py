@@ -13,7 +13,7 @@ import httpx
 from data.obtain import how_to_get
 from data.sources import get_source, list_sources
 from domain.errors import FiducialError
-from pipelines import working_copy
+from pipelines import agreeing, working_copy
 from pipelines.choice import is_here
 from pipelines.wiring import PROJECT, Offline
 
@@ -43,6 +43,11 @@ def examine(root: Offline) -> Iterator[Finding]:
     yield _home(root.home)
     yield Finding(
         f"database {root.settings.database_kind}", _works(lambda: root.database), "Check FIDUCIAL_DATABASE_URL."
+    )
+    yield Finding(
+        "policies, Bentos and running versions agree",
+        _works(lambda: agreeing.require_agreement(agreeing.examine(root))),
+        "fiducial reconcile says what does not.",
     )
     raw = root.store("raw")
     for name in list_sources():

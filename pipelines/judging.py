@@ -15,7 +15,6 @@ from evidence.pccp import read_pccp
 from evidence.plan import ValidationPlan, read_plan
 from infra.db.session import UnitOfWork
 from models.champion import read_champion
-from models.packaging import SERVING_ENGINE
 from models.plans import PCCP_FILE, PLAN_FILE
 from pipelines import plans, signing
 from pipelines.wiring import Offline
@@ -92,8 +91,9 @@ def _looked_under(candidate: Candidate, plan: RegisteredPlan, work: UnitOfWork) 
 def _asked(candidate: Candidate) -> gate.Candidate:
     trained = candidate.trained
     facts = CandidateFacts.of(
-        candidate.report, preprocessing=trained.preprocessing, engine=SERVING_ENGINE, explains=trained.explains
-    )
+        candidate.report, preprocessing=trained.preprocessing, engine=trained.engine, precision=trained.precision,
+        explains=trained.explains,
+    )  # fmt: skip
     return gate.Candidate(
         model_version=candidate.model_version,
         report=candidate.report,

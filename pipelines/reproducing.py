@@ -16,7 +16,7 @@ from domain.identifiers import sha256_of
 from domain.model_version import ModelManifest
 from evidence import bundle
 from evidence.record import ValidationReport
-from models import champion
+from models import candidates, champion
 from models.checkpoints import TrainedModel
 from pipelines import kept_evidence, opening
 from pipelines.wiring import PROJECT, STORE, Offline
@@ -76,7 +76,7 @@ def reproduce(files: Mapping[str, bytes], *, remote: Path | None, root: Offline)
         for name in _CARRIED:
             (clone / name).write_bytes(files[name])
         _pull(clone, manifest, remote=remote, root=root)
-        environment = _environment(Path(folder) / "home", root)
+        environment = _environment(Path(folder) / "home", root) | _engine_of(manifest)
         Workspace(clone).reproduce(f"train@{manifest.task}", force=True, environment=environment)
         _tell_ledger(files, manifest, root)
         _validate(clone, manifest, environment)
@@ -171,11 +171,19 @@ def _environment(home: Path, root: Offline) -> dict[str, str]:
     }
 
 
+def _engine_of(manifest: ModelManifest) -> dict[str, str]:
+    """The engine is repeated, not chosen: another machine, or another day, has other times."""
+    if manifest.engine_choice is None:
+        return {}
+    return {"FIDUCIAL_REPEAT_ENGINE": f"{manifest.variant}={manifest.engine}/{manifest.precision}"}
+
+
 def _compared(manifest: ModelManifest, trained: TrainedModel, report: ValidationReport) -> tuple[Compared, ...]:
     again = {_key(value): value for value in _values(report)}
     return (
         Compared("weights SHA-256", manifest.weights_sha256, trained.weights_sha256),
-        Compared("model SHA-256", manifest.model_sha256, trained.model_sha256),
+        Compared("model SHA-256", manifest.model_sha256, candidates.digests(trained)[manifest.precision]),
+        Compared("engine", f"{manifest.engine} {manifest.precision}", f"{trained.engine} {trained.precision}"),
         *(
             Compared(f"{value.name} on {value.dataset_version}", _text(value), _text(again.get(_key(value))))
             for value in manifest.performance

@@ -52,6 +52,7 @@ def _prepare(chosen: argparse.Namespace) -> None:
 
 
 def _train(chosen: argparse.Namespace) -> None:
+    from models import engine_choice
     from models.tasks import get_task
     from models.training import train_task
 
@@ -67,6 +68,7 @@ def _train(chosen: argparse.Namespace) -> None:
         resume=offline().settings.home / "resume",
         git_commit=code.commit,
         git_dirty=code.dirty,
+        as_recorded=engine_choice.recorded(offline().settings.repeat_engine),
     )
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from domain import study_rule
 from domain.errors import BadInput, ModelUnavailable
-from domain.identifiers import SOPInstanceUID
 from domain.model_version import ModelManifest
 from domain.prediction import (
     Abstained,
@@ -75,7 +75,7 @@ def predict_study(
     Raises:
         Unavailable: a part that must answer does not; try again later.
     """
-    refusals = _refusals(study, champion, patient_stated=patient_stated)
+    refusals = study_rule.refusals(study, champion.intended_use, patient_stated=patient_stated)
     eligible = [instance for instance in study.instances if not refusals[instance.sop_instance_uid]]
     scored: list[Scored] = []
     for instance in eligible:
@@ -84,27 +84,8 @@ def predict_study(
         except BadInput as error:
             refusals[instance.sop_instance_uid] = (error.what,)
     if not scored:
-        return Outcome(RefusedPrediction(reasons=_reasons(study, refusals)))
+        return Outcome(RefusedPrediction(reasons=study_rule.reasons(study, refusals)))
     return _conclusion(study, tuple(scored), manifest_of=manifest_of, now=now())
-
-
-def _refusals(study: Study, champion: ModelManifest, *, patient_stated: bool) -> dict[SOPInstanceUID, tuple[str, ...]]:
-    unknown_patient = () if patient_stated else ("patient_id is not stated",)
-    return {
-        instance.sop_instance_uid: unknown_patient + champion.intended_use.refusals(instance.attributes)
-        for instance in study.instances
-    }
-
-
-def _reasons(study: Study, reasons: Mapping[SOPInstanceUID, tuple[str, ...]]) -> tuple[str, ...]:
-    """Each with the instance it is about, where there are several."""
-    if len(study.instances) == 1:
-        return reasons[study.instances[0].sop_instance_uid]
-    return tuple(
-        f"instance {number}: {reason}"
-        for number, instance in enumerate(study.instances, start=1)
-        for reason in reasons.get(instance.sop_instance_uid, ())
-    )
 
 
 def _conclusion(
@@ -124,7 +105,9 @@ def _conclusion(
     }
     reasons = {one.instance.sop_instance_uid: (why,) for one in scored if (why := one.routed.score.abstained)}
     if reasons:
-        state = Abstained(**given, reasons=_reasons(study, reasons), instances=tuple(one.looked_at for one in scored))
+        state = Abstained(
+            **given, reasons=study_rule.reasons(study, reasons), instances=tuple(one.looked_at for one in scored)
+        )
         return Outcome(state, scored, threshold=manifest.operating_point.threshold)
     return _answer(scored, manifest, given=given)
 

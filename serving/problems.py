@@ -66,6 +66,13 @@ def problem(error: errors.FiducialError, **members: Any) -> dict[str, Any]:
     }
 
 
+def retry_after(error: errors.FiducialError) -> dict[str, str]:
+    """The header that says in how many seconds it is worth to ask again; nothing where that does not help."""
+    if isinstance(error, errors.Overloaded):
+        return {"Retry-After": "1"}
+    return {"Retry-After": "5"} if isinstance(error, errors.Unavailable) else {}
+
+
 def error_from(document: Mapping[str, Any]) -> errors.FiducialError:
     """The error a problem document tells of; one we do not know counts as Unavailable."""
     kind = error_with_code(str(document.get("code"))) or errors.Unavailable

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from infra import logs
 from infra.lifetime import end_with_parent
+from serving import process_tree
 
 log = logs.get(__name__)
 _LONGEST_PAUSE_S = 30.0
@@ -50,6 +51,7 @@ class Child:
     _started_at: float = 0.0
     _failures: int = 0
     _not_before: float = field(default=0.0)
+    _below: tuple[process_tree.Process, ...] = ()  # what stood below it when it was last seen running
 
     @property
     def pid(self) -> int | None:
@@ -83,12 +85,14 @@ class Child:
     def _note_end(self, now: float) -> None:
         self._failures = 1 if now - self._started_at > _STEADY_AFTER_S else self._failures + 1
         self._not_before = now + min(0.25 * 2**self._failures, _LONGEST_PAUSE_S)
+        process_tree.kill(self._below)
         code = self._process.returncode if self._process else None
         log.warning("process.ended", process=self.name, exit_code=code, failures=self._failures)
 
     def ask_to_end(self) -> None:
         """SIGTERM to the process alone: it ends its own children."""
         if self._process is not None and self.is_running():
+            self.look_below()
             self._process.terminate()
 
     def end(self, *, within_s: float = 10.0) -> None:
@@ -98,9 +102,22 @@ class Child:
         self.ask_to_end()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=within_s)
+        self.kill()
+
+    def kill(self) -> None:
+        """End it and everything below it at once, also what is stopped or leads a session of its own."""
+        if self._process is None:
+            return
+        self.look_below()
+        process_tree.kill(self._below)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+    def look_below(self) -> None:
+        """Remember what it has started, so that none of it is left behind however it ends."""
+        if self._process is not None and self.is_running():
+            self._below = process_tree.tree(self._process.pid)
 
 
 def end_all(children: Sequence[Child]) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
-from sqlalchemy import JSON, ForeignKeyConstraint, Index, String
+from sqlalchemy import JSON, ForeignKeyConstraint, Index, String, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.errors import UnknownPrediction
@@ -84,6 +84,20 @@ class Predictions(Repository):
         """All predictions in that state, oldest first."""
         query = self._select(PredictionRow, PredictionRow.state_kind == kind)
         query = query.order_by(PredictionRow.requested_at, PredictionRow.prediction_id)
+        return tuple(_prediction(row) for row in self._all(query))
+
+    def asked_for(
+        self, task: str, *, since: datetime, until: datetime, after: Prediction | None = None, limit: int = 500
+    ) -> tuple[Prediction, ...]:
+        """Predictions of a task requested from ``since`` on and before ``until``, oldest first; ``after`` continues."""
+        query = self._select(
+            PredictionRow, PredictionRow.task == task, PredictionRow.requested_at >= since,
+            PredictionRow.requested_at < until,
+        )  # fmt: skip
+        if after is not None:
+            reached = tuple_(after.requested_at, after.prediction_id)
+            query = query.where(tuple_(PredictionRow.requested_at, PredictionRow.prediction_id) > reached)
+        query = query.order_by(PredictionRow.requested_at, PredictionRow.prediction_id).limit(limit)
         return tuple(_prediction(row) for row in self._all(query))
 
     def set_state(self, prediction_id: PredictionId, state: PredictionState) -> bool:

@@ -22,7 +22,8 @@ from models.task import Task
 ALPHA, POWER, MARGIN, FLOOR, MIN_STRATUM = 0.025, 0.9, 0.05, 0.7, 30
 PAIRED = ("auroc", "sensitivity", "specificity")
 RETRAINING = (
-    ChangeKind.WEIGHTS, ChangeKind.THRESHOLD, ChangeKind.TRAINING_SEED, ChangeKind.SOFTWARE, ChangeKind.DATASET_VERSION,
+    ChangeKind.WEIGHTS, ChangeKind.THRESHOLD, ChangeKind.ENGINE, ChangeKind.TRAINING_SEED, ChangeKind.SOFTWARE,
+    ChangeKind.DATASET_VERSION,
 )  # fmt: skip
 
 
@@ -84,7 +85,7 @@ def change_control_plan(task: Task) -> dict[str, Any]:
             {
                 "name": name,
                 "description": "The same network is trained again, from another seed or on a newer version of the same "
-                "source; the threshold is chosen again by the same rule.",
+                "source; threshold and inference engine are chosen again by the same rules.",
                 "changes": [kind.value for kind in RETRAINING],
             }
         ],

@@ -1,44 +1,52 @@
 """The rule-based demo classifier as a BentoML service: the same contract as a model version, without weights."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import bentoml
 import numpy as np
 
-from domain.errors import BadInput
 from domain.prediction import ImageScore
 from infra.lifetime import end_with_parent
 from models import image_features, preprocess
 from serving.demo import PREPROCESSING, demo_probability
-from serving.services.wire import Answer, predict_api
+from serving.services.application import CONFIG, Application
+from serving.services.wire import Pixels
 
 _MAP_SIDE = 8
+application = Application()
 
 
-@bentoml.service(name="demo_classifier", workers=1, traffic={"timeout": 60})
+class DemoModel:
+    """The rule as the application asks it."""
+
+    def prepare(self, pixels: Pixels) -> ImageScore:
+        """The score itself: the rule needs no engine. Raises BadInput."""
+        model_input = preprocess.apply(pixels, PREPROCESSING)
+        features = image_features.measure(model_input)
+        return ImageScore(
+            probability=demo_probability(features["upper_minus_lower"]),
+            image_features=features,
+            activation_map=_brightness(model_input),
+        )
+
+    def answer(self, prepared: Sequence[ImageScore]) -> Sequence[ImageScore]:
+        """The scores of one batch, in order."""
+        return prepared
+
+
+@bentoml.service(name="demo_classifier", **CONFIG)
+@bentoml.asgi_app(application)
 class DemoClassifier:
     """Answers while no model version is promoted."""
 
     def __init__(self) -> None:
         end_with_parent()
+        application.serve(DemoModel())
 
-    @predict_api()  # type: ignore[untyped-decorator]
-    def predict(self, images: list[Any]) -> list[Answer]:
-        """Answers to one batch, in order."""
-        return [_answer(image) for image in images]
-
-
-def _answer(image: Any) -> Answer:
-    try:
-        model_input = preprocess.apply(image, PREPROCESSING)
-    except BadInput as error:
-        return error
-    features = image_features.measure(model_input)
-    return ImageScore(
-        probability=demo_probability(features["upper_minus_lower"]),
-        image_features=features,
-        activation_map=_brightness(model_input),
-    )
+    async def __is_alive__(self) -> bool:
+        """BentoML's ``/livez``."""
+        return application.is_alive()
 
 
 def _brightness(model_input: Any) -> tuple[tuple[float, ...], ...]:

@@ -1,22 +1,62 @@
 """One packaged model version as a BentoML service: it serves the bytes its manifest names, or does not start."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import bentoml
 import numpy as np
+from numpy.typing import NDArray
 
-from domain.errors import BadInput
+from domain.prediction import ImageScore
+from domain.served_model import ServedModel
 from infra.lifetime import end_with_parent
+from models import image_features
 from models.inference import Classifier
 from models.uncertainty import Judge
-from serving.services.wire import Answer, predict_api
+from serving.services.application import CONFIG, Application, engine_threads
+from serving.services.batching import MAX_BATCH_SIZE
+from serving.services.wire import Pixels
 
 # In a Bento: <bento>/src/serving/services/image_classifier.py beside <bento>/src/model/.
 MODEL_FOLDER = Path(__file__).resolve().parents[2] / "model"
+application = Application()
 
 
-@bentoml.service(name="image_classifier", workers=1, traffic={"timeout": 60})
+class Prepared(NamedTuple):
+    """One image before the engine."""
+
+    model_input: NDArray[np.float32]
+    features: Mapping[str, float]
+
+
+class ClassifierModel:
+    """A classifier as the application asks it."""
+
+    def __init__(self, classifier: Classifier, judge: Judge | None) -> None:
+        self._classifier = classifier
+        self._judge = judge
+
+    def prepare(self, pixels: Pixels) -> Prepared:
+        """Model input and image features; raises BadInput."""
+        model_input = self._classifier.prepare(pixels)
+        return Prepared(model_input, image_features.measure(model_input))
+
+    def answer(self, prepared: Sequence[Prepared]) -> list[ImageScore]:
+        """Scores of one batch, in order."""
+        inputs = np.stack([one.model_input for one in prepared])
+        scores = self._classifier.score_prepared(inputs, features=[one.features for one in prepared])
+        return scores if self._judge is None else [self._judge.judge(score) for score in scores]
+
+    def warm_up(self) -> None:
+        """Run the smallest and the largest batch: engines compile and allocate for a shape when they first meet it."""
+        size = self._classifier.preprocessing.size_px
+        for count in (1, MAX_BATCH_SIZE):
+            self._classifier.probabilities(np.zeros((count, 1, size, size), dtype=np.float32))
+
+
+@bentoml.service(name="image_classifier", **CONFIG)
+@bentoml.asgi_app(application)
 class ImageClassifier:
     """Loading checks every digest and repeats the recorded reference answers.
 
@@ -25,22 +65,13 @@ class ImageClassifier:
 
     def __init__(self) -> None:
         end_with_parent()
-        self._classifier = Classifier.load(MODEL_FOLDER)
-        self._classifier.self_test()
-        manifest = self._classifier.manifest
-        self._judge = Judge.of(manifest.conformal, manifest.out_of_distribution, MODEL_FOLDER)
+        classifier = Classifier.load(MODEL_FOLDER, threads=engine_threads())
+        classifier.self_test()
+        manifest = classifier.manifest
+        model = ClassifierModel(classifier, Judge.of(manifest.conformal, manifest.out_of_distribution, MODEL_FOLDER))
+        model.warm_up()
+        application.serve(model, identity=ServedModel.of(manifest))
 
-    @predict_api()  # type: ignore[untyped-decorator]
-    def predict(self, images: list[Any]) -> list[Answer]:
-        """Scores of one batch, in order."""
-        prepared = [self._prepare(image) for image in images]
-        inputs = [item for item in prepared if not isinstance(item, BadInput)]
-        found = self._classifier.score_prepared(np.stack(inputs)) if inputs else []
-        scores = iter(found if self._judge is None else map(self._judge.judge, found))
-        return [item if isinstance(item, BadInput) else next(scores) for item in prepared]
-
-    def _prepare(self, image: Any) -> Any:
-        try:
-            return self._classifier.prepare(image)
-        except BadInput as error:
-            return error
+    async def __is_alive__(self) -> bool:
+        """BentoML's ``/livez``."""
+        return application.is_alive()

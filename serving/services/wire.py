@@ -1,70 +1,93 @@
-"""The contract every service keeps: one grey-scale image as ``.npy`` bytes in, one ``ImageScore`` as JSON out.
-
-Each request carries one image, so a batch is a plain list: films of any size wait in the same queue.
-"""
+"""What comes in over the wire: one grey-scale image as ``.npy`` or PNG, told by the first bytes, never trusted."""
 
 import io
-from collections.abc import Sequence
+import struct
+import zlib
 from typing import Any
 
-import bentoml
 import numpy as np
-from bentoml import IODescriptor
-from bentoml.exceptions import InvalidArgument
+from numpy.lib import format as npy
 from numpy.typing import NDArray
-from pydantic import SkipValidation
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from PIL import Image
 
-from domain.errors import BadInput
-from domain.prediction import ImageScore
+from domain.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat, UnsupportedImageKind
 
-Answer = ImageScore | BadInput  # one bad image answers for itself and never fails the batch it travels in
-MAX_BATCH_SIZE = 16
-MAX_LATENCY_MS = 10_000
-
-
-class ImageRequest(IODescriptor):  # type: ignore[misc]
-    """The body of a request: a batch of one, which BentoML joins with those of concurrent requests."""
-
-    images: SkipValidation[list[Any]]
-
-    @classmethod
-    async def from_http_request(cls, request: Request, serde: Any) -> "ImageRequest":
-        """Read the ``.npy`` body; raises InvalidArgument, which BentoML answers as HTTP 400."""
-        return cls(images=[read_npy(await request.body())])
+Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+MAX_PIXELS = 36_000_000  # 6000 × 6000; the finest radiographs in use have about 30 million
+MAX_BODY_BYTES = MAX_PIXELS * 2 + 4096  # two bytes a pixel and a header
+_NPY, _PNG = b"\x93NUMPY", b"\x89PNG\r\n\x1a\n"
+_IHDR = struct.Struct(">I4sIIBB")  # length, type, width, height, bit depth, colour type: PNG, third edition, 11.2.1
+_GREY, _GREY_MODES = 0, {"L": np.uint8, "I;16": np.uint16}
+_PILLOWS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)  # its words for a broken PNG
 
 
-class ScoreResponse(IODescriptor):  # type: ignore[misc]
-    """The answer to one request: its only score, or why its image cannot be scored."""
+def read_image(body: bytes) -> Pixels:
+    """The pixels of a body.
 
-    @classmethod
-    async def to_http_response(cls, obj: Sequence[Answer], serde: Any) -> Response:
-        """HTTP 200 with the score, or 422 with the error's stable code."""
-        answer = obj[0]
-        if isinstance(answer, BadInput):
-            return JSONResponse({"code": answer.code, "error": answer.what}, status_code=422)
-        return Response(answer.model_dump_json(), media_type="application/json")
+    Raises:
+        UnsupportedFormat: it is neither.
+        UnreadableImage: it begins like one of the two, but is truncated or corrupt.
+        UnsupportedImageKind: not one 2-D image of 8 or 16 bits.
+        ImageTooLarge: more pixels than any radiograph has; found out before they are decoded.
+    """
+    if body.startswith(_NPY):
+        return _read_npy(body)
+    if body.startswith(_PNG):
+        return _read_png(body)
+    raise UnsupportedFormat("The body is neither .npy nor PNG.", next_step="Send one of these.")
 
 
-def read_npy(body: bytes) -> NDArray[Any]:
-    """A 2-D array of 8 or 16 bits; never unpickles."""
+def _read_npy(body: bytes) -> Pixels:
+    stream = io.BytesIO(body)
     try:
-        pixels: NDArray[Any] = np.load(io.BytesIO(body), allow_pickle=False)
+        version = npy.read_magic(stream)
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, column_major, dtype = read(stream)
     except (ValueError, EOFError, OSError, SyntaxError) as error:
-        raise InvalidArgument("the body is not a .npy array") from error
-    if not isinstance(pixels, np.ndarray) or pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
-        raise InvalidArgument("the array must be 2-D and uint8 or uint16")
+        raise UnreadableImage("The .npy header cannot be read.", next_step="Write it with numpy.save.") from error
+    if len(shape) != 2 or dtype not in (np.uint8, np.uint16):
+        raise UnsupportedImageKind(
+            f"An image is a 2-D array of uint8 or uint16, not {len(shape)}-D {dtype}{_nan(body, stream.tell(), dtype)}",
+            next_step="Send one grey-scale frame.",
+        )
+    _require_size(rows=shape[0], columns=shape[1])
+    if len(body) - stream.tell() != shape[0] * shape[1] * dtype.itemsize:
+        raise UnreadableImage(
+            "The .npy array has fewer or more bytes than its header says.", next_step="Send it whole."
+        )
+    flat = np.frombuffer(body, dtype=dtype, offset=stream.tell())
+    pixels: Pixels = flat.reshape(shape, order="F" if column_major else "C")
     return pixels
 
 
-def predict_api() -> Any:
-    """The decorator of a service's batched ``predict`` method."""
-    return bentoml.api(
-        route="/predict",
-        batchable=True,
-        input_spec=ImageRequest,
-        output_spec=ScoreResponse,
-        max_batch_size=MAX_BATCH_SIZE,
-        max_latency_ms=MAX_LATENCY_MS,
-    )
+def _nan(body: bytes, offset: int, dtype: np.dtype[Any]) -> str:
+    """The usual reason for floating point, said in the refusal."""
+    if dtype.kind != "f" or (len(body) - offset) % dtype.itemsize:
+        return "."
+    finite = np.isfinite(np.frombuffer(body, dtype=dtype, offset=offset)).all()
+    return "." if finite else " with values that are no number."
+
+
+def _read_png(body: bytes) -> Pixels:
+    if len(body) < len(_PNG) + _IHDR.size:
+        raise UnreadableImage("The PNG ends before its header does.", next_step="Send it whole.")
+    _, kind, columns, rows, bits, colour = _IHDR.unpack_from(body, len(_PNG))
+    if kind != b"IHDR":
+        raise UnreadableImage("The PNG does not begin with its header.", next_step="Write it again.")
+    if colour != _GREY or bits not in (8, 16):
+        raise UnsupportedImageKind("A PNG is grey and of 8 or 16 bits here.", next_step="Send one grey-scale frame.")
+    _require_size(rows=rows, columns=columns)
+    try:
+        with Image.open(io.BytesIO(body), formats=("PNG",)) as image:
+            if getattr(image, "n_frames", 1) != 1 or image.mode not in _GREY_MODES:
+                raise UnsupportedImageKind("The PNG holds several frames.", next_step="Send one grey-scale frame.")
+            return np.asarray(image).astype(_GREY_MODES[image.mode], copy=False)  # decodes to the end, or raises
+    except _PILLOWS as error:
+        raise UnreadableImage("The PNG is truncated or corrupt.", next_step="Send it again.") from error
+
+
+def _require_size(*, rows: int, columns: int) -> None:
+    if rows * columns > MAX_PIXELS:
+        raise ImageTooLarge(f"{rows} × {columns} pixels exceed the limit of {MAX_PIXELS}.", next_step="Send less.")
+    if rows * columns == 0:
+        raise UnsupportedImageKind("The image has no pixels.", next_step="Send a radiograph.")

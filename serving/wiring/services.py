@@ -14,7 +14,10 @@ def main() -> None:
     Supervisor(
         tenant=settings.tenant,
         database=database,
-        environment=process_environment(home=settings.home, threads=settings.threads),
+        environment={
+            **process_environment(home=settings.home, threads=settings.threads),
+            **({"FIDUCIAL_ENGINE_THREADS": str(settings.engine_threads)} if settings.engine_threads else {}),
+        },
         scratch=settings.home.resolve() / "bentoml" / "metrics",
         first_port=settings.services_port,
         demo_allowed=settings.limits_of_level.demo_models,

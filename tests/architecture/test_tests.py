@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 SKIPS = re.compile(r"pytest\.(?:" + r"skip|xfail|importorskip)\b|mark\.(?:" + r"skip|skipif|xfail)\b")
+# A benchmark is a program in parts: what its measurements share, they may import; nobody else may.
+BENCHMARKS, SHARED_BY_BENCHMARKS = ("tests", "benchmarks"), ("tests.benchmarks.support", "peer_scoring")
 STAND_INS = re.compile(r"unittest\.mock|" + r"\bmocker\b|" + r"Magic" + "Mock")
 
 
@@ -34,8 +36,10 @@ def test_no_test_replaces_a_part_of_ours(tests: list[Path]) -> None:
     assert {str(path): hit.group() for path in tests if (hit := STAND_INS.search(path.read_text()))} == {}
 
 
-def test_no_test_imports_from_another_test(tests: list[Path]) -> None:
+def test_no_test_imports_from_another_test(root: Path, tests: list[Path]) -> None:
     local = {path.stem for path in tests} | {"tests", "conftest", "."}
-    assert {
-        str(path): hits for path in tests if (hits := {n for n in imported(path) if n.split(".")[0] in local})
-    } == {}
+    found = {path: {name for name in imported(path) if name.split(".")[0] in local} for path in tests}
+    for path, names in found.items():
+        if path.relative_to(root).parts[:2] == BENCHMARKS:
+            names -= {name for name in names if name.startswith(SHARED_BY_BENCHMARKS)}
+    assert {str(path): names for path, names in found.items() if names} == {}

@@ -54,6 +54,20 @@ subprocess.run([sys.executable, "-m", "dvc", "version"], check=True, capture_out
 """,
     "monai and torch": "import monai, torch; monai.networks.nets.DenseNet121(2, 1, 1)",
     "openvino": "import openvino; openvino.Core().available_devices",
+    "nncf": """
+import nncf, numpy as np
+from onnx import TensorProto, helper, numpy_helper
+shape = helper.make_tensor_value_info
+node = helper.make_node("Conv", ["image", "kernel"], ["seen"], name="conv", kernel_shape=[3, 3])
+kernel = numpy_helper.from_array(np.ones((1, 1, 3, 3), np.float32), "kernel")
+graph = helper.make_graph(
+    [node], "g", [shape("image", TensorProto.FLOAT, [1, 1, 8, 8])], [shape("seen", TensorProto.FLOAT, [1, 1, 6, 6])],
+    [kernel],
+)
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+films = [np.ones((1, 1, 8, 8), np.float32)] * 4
+nncf.quantize(model, nncf.Dataset(films, lambda film: {"image": film}), subset_size=4)
+""",
 }
 
 

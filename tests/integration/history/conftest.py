@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from domain.audit import AuditAction, AuditEvent
 from domain.codes import PNEUMONIA
 from domain.dataset import DatasetVersion
 from domain.identifiers import sha256_of
@@ -60,12 +61,19 @@ def record(manifest: Callable[..., ModelManifest], tmp_path: Path) -> Callable[.
             model = tmp_path / "bentos" / str(version) / "src" / "model" / "model.onnx"
             model.parent.mkdir(parents=True, exist_ok=True)
             model.write_bytes(b"m%d" % version)
-            approver = approvers.get(f"approver_{version}", f"Dr {version}")
-            work.model_versions.add(manifest(version, approver=approver), str(model.parents[2]))
+            registered = manifest(version, approver=approvers.get(f"approver_{version}", f"Dr {version}"))
+            (model.parent / "manifest.json").write_text(registered.model_dump_json())
+            work.model_versions.add(registered, str(model.parents[2]))
         for number, champion in enumerate(champions, start=1):
             policy = TrafficPolicy(task="chest", policy_version=number, champion=champion)
             at = START + timedelta(hours=number - 1)
             work.traffic.change(policy, by=f"Dr {champion}", why=f"[bold]reason[/bold] {number}", at=at)
+            work.audit.append(
+                AuditEvent(
+                    tenant=work.tenant, agent=f"Dr {champion}", action=AuditAction.TRAFFIC_CHANGED,
+                    entity=f"chest policy {number}", outcome="success", recorded=at,
+                )
+            )  # fmt: skip
 
     return write
 

@@ -126,7 +126,10 @@ def test_rollback_without_mlflow_then_reconcile_with_it(root: Offline, fiducial:
     late = fiducial("reconcile")
     assert (late.returncode, "champion still said the policy before" in late.stdout) == (0, True), late.stderr
     assert registry.aliases(root.tracking, task="chest")["champion"] == 1
-    assert fiducial("reconcile").stdout == "chest: MLflow's aliases compared with policy 3\n"
+    assert fiducial("reconcile").stdout == (
+        "chest: policy 3; running as registered: none; not answering: chest@1\n"
+        "chest: MLflow's aliases compared with policy 3\n"
+    )
     assert fiducial("reconcile", mlflow=STOPPED).returncode == 7
 
 

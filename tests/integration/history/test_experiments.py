@@ -174,11 +174,12 @@ def test_where_no_word_of_the_demo_counts_it_declares_nothing(
         experiments.declare_rules("chest", RULES, by="Demo", why="w", root=root, now=now())
 
 
-def test_the_files_shown_in_the_document_are_taken() -> None:
-    text = (ROOT / "docs/how-to/compare-versions.md").read_text()
-    rules, declaration = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
-    assert len(parse_document(rules.encode(), RuleFile, what="rules").rules) == 4
-    assert parse_document(declaration.encode(), Declaration, what="declaration").guards
+def test_the_files_shown_in_the_documents_are_taken() -> None:
+    def shown(name: str) -> bytes:
+        return re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/how-to" / name).read_text(), flags=re.DOTALL)[0].encode()
+
+    assert len(parse_document(shown("watch-live-traffic.md"), RuleFile, what="rules").rules) == 4
+    assert parse_document(shown("compare-on-live-traffic.md"), Declaration, what="declaration").guards
 
 
 def test_the_commands_say_what_was_kept_and_how_it_stands(

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from domain.drift import IMAGE_FEATURES
-from domain.errors import DigestMismatch, IntegrityViolation, UnsupportedImageKind
-from domain.model_version import ReferenceAnswer
+from domain.errors import DigestMismatch, IntegrityViolation, Refused, UnsupportedImageKind
+from domain.model_version import Engine, ReferenceAnswer
 from domain.preprocessing import Preprocessing
-from models.inference import Classifier, Engine, Scorer
+from models.inference import Classifier, Scorer
 
 ModelFolder = Callable[..., Path]
 Film = Callable[[int], np.ndarray]
@@ -62,9 +62,17 @@ def test_a_packaged_version_loads_and_passes_its_self_test(model_folder: ModelFo
     assert classifier.manifest.model_version == "tiny@1"
 
 
-@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
-def test_the_manifest_chooses_the_engine(engine: str, model_folder: ModelFolder) -> None:
-    Classifier.load(model_folder(engine=engine)).self_test()
+@pytest.mark.parametrize(
+    ("engine", "precision"), [("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"), ("openvino", "int8")]
+)
+def test_the_manifest_chooses_engine_and_precision(engine: str, precision: str, model_folder: ModelFolder) -> None:
+    Classifier.load(model_folder(engine=engine, precision=precision)).self_test()
+
+
+@pytest.mark.parametrize(("engine", "precision"), [("torch", "fp32"), ("rule", "fp32"), ("onnxruntime", "bf16")])
+def test_a_manifest_that_no_engine_can_serve_is_refused(engine: str, precision: str, model_folder: ModelFolder) -> None:
+    with pytest.raises(Refused, match=f"{engine} does not run an exported model at {precision}"):
+        Classifier.load(model_folder(engine=engine, precision=precision))
 
 
 def test_a_model_whose_bytes_were_altered_is_not_loaded(model_folder: ModelFolder) -> None:
@@ -89,11 +97,12 @@ def test_a_version_without_reference_answers_fails_its_self_test(model_folder: M
         Classifier.load(model_folder(reference_answers=())).self_test()
 
 
-def test_scoring_imports_neither_torch_nor_monai_nor_mlflow(model_folder: ModelFolder) -> None:
+def test_scoring_imports_neither_torch_nor_nncf_nor_mlflow(model_folder: ModelFolder) -> None:
     program = (
         "import sys; from pathlib import Path; from models.inference import Classifier\n"
         f"Classifier.load(Path({str(model_folder())!r})).self_test()\n"
-        "sys.stdout.write(' '.join({'torch', 'monai', 'mlflow', 'sklearn', 'pandas', 'imaging'} & set(sys.modules)))"
+        "heavy = {'torch', 'monai', 'mlflow', 'nncf', 'sklearn', 'pandas', 'imaging'}\n"
+        "sys.stdout.write(' '.join(heavy & set(sys.modules)))"
     )
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 

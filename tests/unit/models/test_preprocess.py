@@ -1,7 +1,10 @@
 """The same film gives the same bits, everywhere and for ever (RC: silent change of preprocessing)."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from domain.errors import UnsupportedImageKind
 from domain.identifiers import sha256_of
@@ -78,3 +81,17 @@ def test_burned_in_white_marks_hardly_change_the_grey_scale() -> None:
 def test_what_is_no_radiograph_is_refused(pixels: np.ndarray) -> None:
     with pytest.raises(UnsupportedImageKind):
         preprocess.apply(pixels, SPEC)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_both_ways_to_count_and_look_up_give_the_percentiles_stretched(dtype: type, order: Any) -> None:
+    """The definition, written out: nearest-rank percentiles of the grey levels mapped to 0 and 255."""
+    random = np.random.default_rng(3)
+    pixels = np.asarray(
+        random.gamma(4.0, np.iinfo(dtype).max / 24, (97, 131)).clip(0, np.iinfo(dtype).max), dtype, order
+    )
+    lower, upper = np.quantile(pixels, [0.01, 0.99], method="inverted_cdf").astype(np.float64)
+    stretched = np.clip(np.rint((pixels - lower) * (255.0 / (upper - lower))), 0, 255).astype(np.uint8)
+    expected = Image.fromarray(stretched).resize((64, 64), Image.Resampling.BILINEAR)
+    assert np.array_equal(preprocess.to_grey_8bit(pixels, Preprocessing(size_px=64)), np.asarray(expected))

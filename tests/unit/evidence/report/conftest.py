@@ -12,8 +12,9 @@ from domain.change_control import TestSetOpening
 from domain.dataset import DatasetVersion, Sample, Split
 from domain.electronic_signature import ElectronicSignature, SignatureMeaning, Signer, SignerRole
 from domain.identifiers import sha256_of
-from domain.model_version import ConformalSets, OutOfDistribution
+from domain.model_version import ConformalSets, EngineCandidate, EngineChoice, OutOfDistribution
 from evidence.additions import Additions
+from evidence.engine_record import EngineAgreement, EngineReport
 from evidence.judgement import EndpointResult, FloorResult, PlannedValidation, ReuseCost
 from evidence.plan import ValidationPlan
 from evidence.record import (
@@ -208,6 +209,28 @@ def uncertainty() -> UncertaintyResults:
     )  # fmt: skip
 
 
+def engine() -> EngineReport:
+    shared = {"ms_single": 24.5, "margin": 0.01, "model_sha256": sha256_of(b"model")}
+    difference = value("auroc_difference", -0.0004, 0.0012, split=Split.TUNE, n=768)
+    return EngineReport(
+        choice=EngineChoice(
+            engine="openvino", precision="int8", why="It is 2.8 times as fast.", measured_on="A processor, 2 threads",
+            candidates=(
+                EngineCandidate(engine="torch", precision="fp32", ms_batched=35.9, max_difference=0.0, tolerance=1e-4,
+                                auroc_difference=None, passes=True, **shared),
+                EngineCandidate(engine="openvino", precision="bf16", ms_batched=35.2, max_difference=0.061,
+                                tolerance=0.05, auroc_difference=difference, passes=False, **shared),
+                EngineCandidate(engine="openvino", precision="int8", ms_batched=8.1, max_difference=0.021,
+                                tolerance=0.05, auroc_difference=difference, passes=True, **shared),
+            ),
+        ),
+        confirmation=EngineAgreement(
+            against="torch", n=624, max_difference=0.034, tolerance=0.05,
+            auroc_difference=value("auroc_difference", -0.0007, 0.002), margin=0.01,
+        ),
+    )  # fmt: skip
+
+
 def cohort(make: Callable[..., DatasetVersion]) -> DatasetVersion:
     return make().model_copy(
         update={
@@ -261,6 +284,7 @@ def additions(comparison: Comparison | None) -> Additions:
             randomised_similarity=value("randomised_similarity", 0.61, 0.05), films=200,
         ),
         uncertainty=uncertainty(),
+        engine=engine(),
         environment=Environment(
             python="3.11.2", platform="Linux-6.1-x86_64-with-glibc2.36", packages=412, sbom_sha256=sha256_of(b"sbom")
         ),

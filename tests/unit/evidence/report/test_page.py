@@ -73,6 +73,10 @@ def test_each_section_stands_in_order_in_both_a_full_and_a_bare_report(page: str
         "exceeds 24.00, which it may for at most 0.5 % of films like the tuning data (n = 768)",
         "Films abstained on",
         "External: nih_chest_xray",
+        "<strong>openvino at int8</strong> serves this model. It is 2.8 times as fast.",
+        "0.061 (allowed 0.05)",
+        "no probability differs by more than 0.034 (allowed 0.05)",
+        "✓ confirmed",
         "CLAIM 2024: 8 of 12 items answered",
         "not answered by this run",
         "sbom.cdx.json SHA-256",
@@ -105,6 +109,7 @@ def test_nothing_is_called_missing_in_a_full_report(page: str) -> None:
         "there is no previous version to learn from",
         "deletion, insertion and the randomised-weights check were not made",
         "prediction sets and abstention are not part of this report",
+        "No engine was chosen by measurement",
         "No reporting checklist (CLAIM 2024, STARD-AI, TRIPOD+AI) was filled",
         "software bill of materials are not part",
         "Not signed.",
@@ -234,3 +239,16 @@ def test_the_first_page_counts_only_endpoints_that_apply_and_says_so(full_report
         ((met, met), "✓ all 2 primary endpoints met"),
     ):
         assert said in drawn(full_report.model_copy(update={"endpoints": (*judged, *rest)}))
+
+
+def test_an_engine_that_test_data_do_not_confirm_is_marked_and_stands_in_the_limitations(
+    full_report: ValidationReport,
+) -> None:
+    assert full_report.engine is not None
+    apart = full_report.engine.confirmation.model_copy(update={"max_difference": 0.0501})
+    doubted = full_report.model_copy(update={"engine": full_report.engine.model_copy(update={"confirmation": apart})})
+
+    sentence = "Test data do not confirm the engine: openvino at int8 answers up to 0.05 apart"
+    assert "✗ not confirmed" in drawn(doubted)
+    assert [said for said in limitations(doubted) if said.startswith(sentence)]
+    assert not [said for said in limitations(full_report) if "confirm the engine" in said]
