@@ -23,7 +23,6 @@ ADDRESSES = {
     "study history": "/api/v1/studies/{study}/history", "task history": "/api/v1/tasks/{task}/history",
     "reviews": "/api/v1/studies/{study}/reviews", "experiment": "/api/v1/tasks/{task}/experiment",
     "traffic": "/api/v1/tasks/{task}/traffic", "traffic history": "/api/v1/tasks/{task}/traffic/history",
-    "reviews": "/api/v1/studies/{study}/reviews", "experiment": "/api/v1/tasks/{task}/experiment",
 }  # fmt: skip
 WITHOUT_IDENTIFIER = {"/api/v1/worklist", "/api/v1/me", "/api/v1/studies"}
 OPEN = {"/api/v1/about", "/api/v1/token", "/healthz", "/readyz", "/metrics"}
