@@ -61,14 +61,14 @@ def row(table: str, version: int) -> list[str]:
 
 def test_a_challenger_gets_a_share_a_shadow_none_and_mlflows_aliases_follow(root: Offline, traffic: Traffic) -> None:
     with root.database.unit_of_work(root.tenant) as work:
-        work.addresses.set("chest", 2, "http://127.0.0.1:8020")
+        work.addresses.set("chest", 2, "http://127.0.0.1:8020", load_s=1.5, rss_bytes=2**20)
     code, told, problem = traffic("set", "chest", "--challenger", "3=0.2", "--shadow", "1", *SAID)
     assert code == 0, problem
     assert "chest: policy 4" in told
     assert "Dr Ada: worse at site north" in told
-    assert row(told, 2) == ["2", "champion", "80.00%", "–", "http://127.0.0.1:8020"]
-    assert row(told, 3) == ["3", "challenger", "20.00%", "–", "–"]
-    assert row(told, 1) == ["1", "shadow", "–", "–", "–"]
+    assert row(told, 2) == ["2", "champion", "80.00%", "–", "http://127.0.0.1:8020", "1.50", "1048576"]
+    assert row(told, 3) == ["3", "challenger", "20.00%", "–", "–", "–", "–"]
+    assert row(told, 1) == ["1", "shadow", "–", "–", "–", "–", "–"]
     assert told.endswith("MLflow's aliases say the same\n")
     assert registry.aliases(root.tracking, task="chest") == {"champion": 2, "challenger": 3}
 
