@@ -91,7 +91,7 @@ class LiveTraffic:
             if event.kind == "decided" and event.evidence.get("experiment_id") == experiment.experiment_id:
                 return str(event.evidence["verdict"])
         for event in self.events:
-            if event.kind == "stopped" and event.version in pair and event.at >= experiment.declared_at:
+            if _is_stop(event) and event.version in pair and event.at >= experiment.declared_at:
                 return f"version {event.version} was stopped"
         for change in self.changes:
             if change.at > experiment.declared_at and not _names(change.policy, *pair):
@@ -100,13 +100,12 @@ class LiveTraffic:
 
     def stopped_for_good(self) -> frozenset[int]:
         """Versions that were stopped, and that nobody has made champion since."""
-        last = {
-            event.version: event.policy_version
-            for event in self.events
-            if event.kind == "stopped" and event.version is not None and event.policy_version is not None
-        }
-        back = {policy.champion for policy in self.policies if policy.policy_version > last.get(policy.champion, 0)}
-        return frozenset(last) - {version for version in back if version in last}
+        last: dict[int, int] = {}
+        for event in self.events:
+            if event.kind == "stopped" and event.version is not None and event.policy_version is not None:
+                last[event.version] = event.policy_version
+        back = {one.champion for one in self.policies if one.policy_version > last.get(one.champion, 0)}
+        return frozenset(last) - back
 
 
 def stints(policies: Sequence[TrafficPolicy]) -> tuple[Stint, ...]:
@@ -121,6 +120,11 @@ def event_of(evidence: Mapping[str, Any], **facts: Any) -> TrafficEvent:
     """A traffic event with its evidence and the digest of it."""
     kept = dict(evidence)
     return TrafficEvent(evidence=kept, evidence_sha256=sha256_of(canonical_json(kept)), **facts)
+
+
+def _is_stop(event: TrafficEvent) -> bool:
+    """A policy followed; where nobody could take over, the version answers on."""
+    return event.kind == "stopped" and event.policy_version is not None
 
 
 def _since(version: int, role: Role, policies: Sequence[TrafficPolicy]) -> int:
