@@ -207,7 +207,7 @@ class Supervisor:
         load_s = time.monotonic() - running.started_at
         memory = rss_bytes(running.child.pid or 0)
         with self.database.unit_of_work(self.tenant) as work:
-            work.addresses.set(*key, running.url)
+            work.addresses.set(*key, running.url, load_s=load_s, rss_bytes=memory)
         running.in_traffic = True
         running.child.look_below()
         facts = {"url": running.url, "load_s": round(load_s, 2), "rss_bytes": memory}
