@@ -81,15 +81,21 @@ class TrafficPolicy(_Frozen):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "TrafficPolicy":
-        _require_shares(self.challengers)
         visible = [self.champion, *(challenger.version for challenger in self.challengers)]
-        if len(set(visible)) != len(visible) or set(self.shadows) & set(visible):
-            raise ValueError("a model version has one role in a policy")
+        named = [*visible, *set(self.shadows)]
+        twice = sorted({version for version in named if named.count(version) > 1})
+        if twice:
+            raise ValueError(f"a model version has one role in a policy, and version {twice[0]} is named for two")
+        _require_shares(self.challengers)
         patients = {pin.patient for pin in self.pins}
         if len(patients) != len(self.pins) or len(self.pins) > MOST_PINS:
             raise ValueError(f"a patient is pinned once, and at most {MOST_PINS} are")
-        if not {pin.version for pin in self.pins} <= set(visible):
-            raise ValueError("a pin names the champion or a challenger")
+        lost = [pin.version for pin in self.pins if pin.version not in visible]
+        if lost:
+            raise ValueError(
+                f"a pin names the champion or a challenger, and {lost.count(lost[0])} name version {lost[0]}, "
+                "which is neither: unpin them first"
+            )
         if not self.segments:
             object.__setattr__(self, "segments", allocate(self.challengers))
         _require_segments(self.segments, self.challengers)
@@ -217,11 +223,13 @@ def _joined(held: Sequence[Segment]) -> tuple[Segment, ...]:
 
 
 def _require_shares(challengers: Sequence[Challenger]) -> None:
-    shares = [challenger.share for challenger in challengers]
-    if any(not 0.0 <= share <= 1.0 for share in shares) or sum(one.buckets for one in challengers) > BUCKETS:
-        raise ValueError("challenger shares must lie in 0–1 and add up to at most 1")
-    if any(abs(share * BUCKETS - round(share * BUCKETS)) > 1e-6 for share in shares):
-        raise ValueError(f"a share is a multiple of {1 / BUCKETS:g}")
+    for one in challengers:
+        if not 0.0 <= one.share <= 1.0:
+            raise ValueError(f"a share must lie in 0–1, and that of version {one.version} is {one.share:g}")
+        if abs(one.share * BUCKETS - one.buckets) > 1e-6:
+            raise ValueError(f"a share is a multiple of {1 / BUCKETS:g}, and that of version {one.version} is not")
+    if (total := sum(one.buckets for one in challengers)) > BUCKETS:
+        raise ValueError(f"challenger shares add up to at most 1, and not to {total / BUCKETS:g}")
 
 
 def _require_segments(segments: Sequence[Segment], challengers: Sequence[Challenger]) -> None:

@@ -29,7 +29,8 @@ def require_fit(work: UnitOfWork, policy: TrafficPolicy) -> None:
     changes = work.traffic.history(policy.task)
     for version in policy.visible:
         _require_proven(work, policy.task, version, changes=changes)
-        require_bento(work, policy.task, version)
+        if policy.share_of(version) or any(pin.version == version for pin in policy.pins):
+            require_bento(work, policy.task, version)  # a stopped challenger meets nobody and holds nothing up
 
 
 def require_bento(work: UnitOfWork, task: str, version: int) -> None:

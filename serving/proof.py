@@ -1,5 +1,6 @@
 """What a service must show before it is asked for a patient, and while it is."""
 
+import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,17 @@ from serving.trace import MANIFEST_FILE, MODEL_FILE, MODEL_FOLDER
 
 ANSWER_WITHIN_S, PROBE_WITHIN_S = 30.0, 2.0
 LARGEST_BATCH = 16  # serving.services.batching, which is the Bento's own and not read from here
+
+
+Stamp = tuple[tuple[str, int, int], ...]
+
+
+def stamp_of(bento: Path) -> Stamp:
+    """How the model's files stand: name, size and time of change. Another stamp is a reason to look at them again."""
+    with contextlib.suppress(OSError):
+        files = sorted((bento / MODEL_FOLDER).iterdir())
+        return tuple((path.name, (found := path.stat()).st_size, found.st_mtime_ns) for path in files)
+    return ()
 
 
 def check_bento(bento: Path, *, manifest: ModelManifest) -> None:

@@ -23,7 +23,7 @@ from infra.db.session import Database, UnitOfWork
 from serving.demo import DEMO_MANIFEST, DEMO_TASK
 from serving.process_tree import rss_bytes
 from serving.processes import Child, end_all, free_port
-from serving.proof import Examiner, Pulse, check_bento
+from serving.proof import Examiner, Pulse, Stamp, check_bento, stamp_of
 
 log = logs.get(__name__)
 KEEP_ALIVE_S = 75  # longer than the gateway keeps an idle connection, so that it never writes into a closed one
@@ -48,7 +48,7 @@ class Running:
     url: str
     in_traffic: bool = False
     started_at: float = 0.0
-    refused: bool = False
+    refused_as: Stamp | None = None  # how its files stood when it was refused
     proof: Future[None] | None = None
     probe: Future[bool] | None = None
     pulse: Pulse = field(default_factory=Pulse)
@@ -145,8 +145,10 @@ class Supervisor:
         return Running(manifest, bento, child, url=f"http://127.0.0.1:{port}")
 
     def _tend(self, key: Key, running: Running) -> None:
-        if running.refused:
-            return
+        if running.refused_as is not None:
+            if running.bento is None or stamp_of(running.bento) == running.refused_as:
+                return
+            running.refused_as = None  # somebody restored it: look again
         if not running.child.is_running():
             self._take_out(key, running)
             running.proof = running.probe = running.asked_to_end_at = None
@@ -166,10 +168,10 @@ class Supervisor:
                 check_bento(running.bento, manifest=running.manifest)
         except IntegrityViolation as error:
             self._refuse(running, error)
-        return not running.refused
+        return running.refused_as is None
 
     def _refuse(self, running: Running, error: FiducialError) -> None:
-        running.refused = True
+        running.refused_as = stamp_of(running.bento) if running.bento is not None else ()
         log.error("version.refused", model_version=running.name, code=error.code, reason=error.what)
 
     def _admit(self, key: Key, running: Running) -> None:

@@ -58,7 +58,10 @@ class ModelVersions(Repository):
         """
         row = self._row(task, version)
         if row is None:
-            raise UnknownModelVersion(f"No model version {task}@{version}.", next_step="List them: fiducial doctor.")
+            raise UnknownModelVersion(
+                f"No model version {task}@{version}.",
+                next_step="`fiducial promote` makes versions; `fiducial history` lists those that served.",
+            )
         return _packaged(row)
 
     def list(self, task: str | None = None) -> tuple[PackagedVersion, ...]:

@@ -172,7 +172,9 @@ function showNoAnswer(at, prediction) {
   at(".version").textContent = prediction.task;
   at(".statement").textContent = refused
     ? "The study is stored, but lies outside what the model version may be used for:"
-    : `The study is stored, but no answer came after ${prediction.attempts} attempts (${prediction.code}).`;
+    : prediction.code === "task-switched-off"
+      ? "The study is stored, but the model is switched off at this site. Send the study again when it is on."
+      : `The study is stored, but no answer came after ${prediction.attempts} attempts (${prediction.code}).`;
   showReasons(at, (prediction.reasons || []).map((reason) => reason.replaceAll("_", " ")));
 }
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from domain.audit import AuditAction
-from domain.errors import Conflict
+from domain.errors import UnknownPrediction
 from domain.identifiers import StudyId
 from domain.prediction import Concluded, Prediction
 from domain.review import Review
@@ -18,9 +18,9 @@ ROUTER = APIRouter(
 )
 
 
-@ROUTER.post("", status_code=201, responses=problems(409))
+@ROUTER.post("", status_code=201)
 def record_review(study_id: str, body: ReviewBody, facade: FacadeParts, principal: MayReview) -> ReviewView:
-    """Keep a statement; comparisons and stop rules count it. 409: no version has answered this task for the study."""
+    """Keep a statement; comparisons and stop rules count it. 404: no version has answered this task for the study."""
     with facade.database.unit_of_work(principal.tenant) as work:
         prediction = _concluded(work, StudyId(study_id), task=body.task)
         review = Review(study_id=prediction.study_id, by=principal.name, at=now(), **body.model_dump())
@@ -44,4 +44,6 @@ def _concluded(work: UnitOfWork, study_id: StudyId, *, task: str) -> Prediction:
     for prediction in work.predictions.of_study(study.study_id):
         if prediction.task == task and isinstance(prediction.state, Concluded):
             return prediction
-    raise Conflict("No model version has answered this task for the study.", next_step="Read the study's predictions.")
+    raise UnknownPrediction(
+        "No model version has answered this task for the study.", next_step="Read the study's predictions."
+    )

@@ -147,7 +147,7 @@ def test_every_policy_is_told_oldest_first_with_who_and_why(root: Offline, traff
     [
         (("show", "absent"), 3, "'absent' has no traffic policy"), (("history", "absent"), 3, "no traffic policy"),
         (("off", "absent", *SAID), 3, "`fiducial promote` makes the first one"),
-        (("set", "chest", "--challenger", "3=1.2", *SAID), 2, "must lie in 0–1 and add up to at most 1"),
+        (("set", "chest", "--challenger", "3=1.2", *SAID), 2, "a share must lie in 0–1, and that of version"),
         (("set", "chest", "--challenger", "3", *SAID), 2, "--challenger is VERSION=SHARE"),
         (("set", "chest", "--challenger", "2=0.1", *SAID), 2, "one role in a policy"),
         (("set", "chest", "--shadow", "x", *SAID), 2, "--shadow is a version"),

@@ -276,6 +276,23 @@ def test_a_bento_with_another_manifest_gets_no_traffic(
     assert platform.served() == {1}
 
 
+def test_a_refused_version_comes_back_when_its_files_are_restored(
+    bentos: dict[int, Any], new_platform: Callable[..., Any], eventually: Any, tmp_path: Path
+) -> None:
+    bento = tmp_path / "bento"
+    shutil.copytree(bentos[2].bento, bento)
+    model = bento / "src" / "model" / "model.onnx"
+    whole = model.read_bytes()
+    model.write_bytes(whole[:-1] + b"\0")
+    platform = new_platform()
+    platform.promote({1: bentos[1], 2: type(bentos[2])(bentos[2].manifest, bento)}, champion=1, challenger=2, share=0.5)
+    platform.start("services")
+    platform.wait_served(1)
+    eventually(lambda: "version.refused" in platform.log.read_text(), what="the refusal")
+    model.write_bytes(whole)
+    platform.wait_served(1, 2)
+
+
 def test_the_supervisor_follows_the_policy_and_restarts_what_ends(
     bentos: dict[int, Any], new_platform: Callable[..., Any], eventually: Any
 ) -> None:

@@ -39,7 +39,7 @@ def test_a_version_that_is_given_a_role_has_no_other_any_more() -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"challengers": (Challenger(version=2, share=1.2),)}, "must lie in 0–1 and add up to at most 1"),
+        ({"challengers": (Challenger(version=2, share=1.2),)}, "a share must lie in 0–1, and that of version"),
         ({"challengers": (Challenger(version=2, share=0.6), Challenger(version=4, share=0.6))}, "add up to at most 1"),
         ({"challengers": (Challenger(version=2, share=0.33333),)}, "a share is a multiple of 0.0001"),
         ({"challengers": (Challenger(version=2, share=float("nan")),)}, "must lie in 0–1"),

@@ -68,14 +68,14 @@ def test_where_no_version_has_answered_there_is_nothing_to_review(
 ) -> None:
     study, _ = study_with(client, film(), database, state)
     response = client.post(f"/api/v1/studies/{study}/reviews", json=BODY)
-    assert (response.status_code, response.json()["code"]) == (409, "conflict")
+    assert (response.status_code, response.json()["code"]) == (404, "unknown-prediction")
     with database.unit_of_work(DEFAULT_TENANT, read_only=True) as work:
         assert work.reviews.of_task("chest") == ()
 
 
-def test_another_task_than_the_answered_one_is_a_conflict(client: Any, film: Any, database: Database) -> None:
+def test_a_task_that_nobody_answered_has_nothing_to_review(client: Any, film: Any, database: Database) -> None:
     study, _ = study_with(client, film(), database, DONE)
-    assert client.post(f"/api/v1/studies/{study}/reviews", json={**BODY, "task": "other"}).status_code == 409
+    assert client.post(f"/api/v1/studies/{study}/reviews", json={**BODY, "task": "other"}).status_code == 404
 
 
 def test_an_unknown_study_has_no_reviews(client: Any) -> None:
