@@ -43,7 +43,7 @@ class Shadows:
     visible: Visible
     database: Database
     registry: CollectorRegistry
-    max_calls: int = 64
+    max_calls: int = 1024
     max_bytes: int = 128 * 1024 * 1024
     quiet_s: float = QUIET_S
     now: Callable[[], datetime] = clock_now
