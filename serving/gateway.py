@@ -33,7 +33,7 @@ from serving.gateway_figures import Figures
 from serving.model_calls import MODEL_TIMEOUT_S, Answered, ModelCalls, Target, new_session
 from serving.problems import MEDIA_TYPE, problem, retry_after
 from serving.routing import DatabaseRouting, Route
-from serving.shadows import ShadowCall, Shadows
+from serving.shadows import SHADOWS_WAITING, ShadowCall, Shadows
 
 TENANT, PATIENT, PREDICTION = "X-Fiducial-Tenant", "X-Fiducial-Patient", "X-Fiducial-Prediction"
 READ_WITHIN_S = 30.0  # a caller that sends more slowly gives its place to another
@@ -192,6 +192,7 @@ class Gateway:
 def build_gateway(
     database: Database, *, routing_key: bytes, demo_allowed: bool, max_image_bytes: int,
     model_timeout_s: float = MODEL_TIMEOUT_S, loading_within_s: float = LOADING_WITHIN_S,
+    shadows_waiting: int = SHADOWS_WAITING,
 ) -> Starlette:  # fmt: skip
     """The gateway's ASGI application."""
 
@@ -202,7 +203,7 @@ def build_gateway(
             routing=DatabaseRouting(database, gone=calls.breakers.forget),
             calls=calls,
             # Breakers of its own: what a shadow call finds out must not decide about a patient's.
-            shadows=Shadows(ModelCalls(session), visible, database, registry),
+            shadows=Shadows(ModelCalls(session), visible, database, registry, max_calls=shadows_waiting),
             visible=visible,
             figures=Figures(registry),
             routing_key=routing_key,

@@ -17,6 +17,7 @@ from serving.admission import Visible
 from serving.model_calls import ModelCalls, Target
 
 log = logs.get(__name__)
+SHADOWS_WAITING = 1024
 QUIET_S = (
     0.25  # without a visible request: a steady stream has no such gap, so no shadow slips between two of its calls
 )
@@ -43,7 +44,7 @@ class Shadows:
     visible: Visible
     database: Database
     registry: CollectorRegistry
-    max_calls: int = 1024
+    max_calls: int = SHADOWS_WAITING
     max_bytes: int = 128 * 1024 * 1024
     quiet_s: float = QUIET_S
     now: Callable[[], datetime] = clock_now

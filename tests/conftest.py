@@ -21,6 +21,14 @@ def pytest_configure() -> None:
     os.environ.update(process_environment(threads=1))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers (``--dist loadgroup``), tests that share expensive fixtures stay in one of them."""
+    for item in items:
+        folder = item.path.parent
+        alone = folder.name == "integration"
+        item.add_marker(pytest.mark.xdist_group(str(item.path if alone else folder)))
+
+
 @pytest.fixture(scope="session")
 def dicom() -> Callable[..., bytes]:
     """Writes stored values as a DICOM file; keywords set or, with None, remove attributes."""

@@ -261,9 +261,8 @@ async def test_shadow_calls_beyond_the_queue_are_shed_and_counted(
 ) -> None:
     promote(database, manifest, services, shadows=(3,))
     services.behaviour["v3"] = hang
-    async with gateway(database, model_timeout_s=30.0) as client:
-        for _ in range(2):
-            await asyncio.gather(*(ask(client, PATIENTS[0]) for _ in range(40)))
+    async with gateway(database, model_timeout_s=30.0, shadows_waiting=8) as client:
+        await asyncio.gather(*(ask(client, PATIENTS[0]) for _ in range(16)))
         figures = (await client.get("/metrics")).text
     assert 'fiducial_gateway_shadow_calls_total{outcome="shed"}' in figures
 
