@@ -24,6 +24,7 @@ def pytest_configure() -> None:
     os.environ.update(process_environment(threads=1))
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers (``--dist loadgroup``), tests that share expensive fixtures stay in one of them."""
     for item in items:
