@@ -21,7 +21,8 @@ demo: environment ## the main job from images to a served, traced, monitored pre
 test: environment ## every test but the benchmarks; installs the system's parts they need (Debian, root) or lists them
 	@$(PYTHON) scripts/system_parts.py
 	@$(TEST_ENV) $(PY) -m pytest -q -n 2 -m "not benchmark" tests/unit tests/contract tests/architecture
-	@$(TEST_ENV) $(PY) -m pytest -q -n 2 --dist loadgroup -m "not benchmark" tests/integration tests/e2e
+	@$(TEST_ENV) $(PY) -m pytest -q -n 2 --dist loadfile -m "not benchmark" tests/integration
+	@$(TEST_ENV) $(PY) -m pytest -q -m "not benchmark" tests/e2e
 
 test-unit: environment ## the tests that need nothing, in under a minute
 	@$(TEST_ENV) $(PY) -m pytest -q -n 2 tests/unit

@@ -3,7 +3,6 @@
 import io
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,20 +15,10 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGLSLossless
 
 from infra.environment import process_environment
 
-TESTS = Path(__file__).parent
-
 
 def pytest_configure() -> None:
     """The settings of every process we start, before a vendor's library is imported; one thread each."""
     os.environ.update(process_environment(threads=1))
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers (``--dist loadgroup``), tests that share expensive fixtures stay in one of them."""
-    for item in items:
-        inside = item.path.relative_to(TESTS).parts  # integration, serving, test_facade.py
-        item.add_marker(pytest.mark.xdist_group("/".join(inside[: 2 if inside[0] == "integration" else -1])))
 
 
 @pytest.fixture(scope="session")
