@@ -23,10 +23,10 @@ class Scorer:
 
     def __init__(
         self, model: bytes, *, preprocessing: Preprocessing, engine: Engine, precision: Precision = "fp32",
-        threads: int = 1,
+        threads: int = 1, lanes: int = 1,
     ) -> None:  # fmt: skip
         self.preprocessing = preprocessing
-        self._run = engines.load(model, engine=engine, precision=precision, threads=threads)
+        self._run = engines.load(model, engine=engine, precision=precision, threads=threads, lanes=lanes)
 
     def prepare(self, pixels: preprocess.Pixels) -> preprocess.ModelInput:
         """One radiograph → (1, size_px, size_px); raises UnsupportedImageKind. Do this before batching with others."""
@@ -56,17 +56,17 @@ class Scorer:
 class Classifier(Scorer):
     """One packaged model version: the manifest and the model it names."""
 
-    def __init__(self, folder: Path, *, manifest: ModelManifest, model: bytes, threads: int) -> None:
+    def __init__(self, folder: Path, *, manifest: ModelManifest, model: bytes, threads: int, lanes: int) -> None:
         super().__init__(
             model, preprocessing=manifest.preprocessing, engine=manifest.engine, precision=manifest.precision,
-            threads=threads,
+            threads=threads, lanes=lanes,
         )  # fmt: skip
         self.manifest = manifest
         self._folder = folder
 
     @classmethod
-    def load(cls, folder: Path, *, threads: int = 1) -> "Classifier":
-        """The model version in a folder with ``manifest.json`` and ``model.onnx``.
+    def load(cls, folder: Path, *, threads: int = 1, lanes: int = 1) -> "Classifier":
+        """The model version in a folder with ``manifest.json`` and ``model.onnx``; up to ``lanes`` threads call it.
 
         Raises:
             DigestMismatch: the model's bytes are not those the manifest names.
@@ -78,7 +78,7 @@ class Classifier(Scorer):
                 f"{MODEL_FILE} of {manifest.model_version} is not the model its manifest names.",
                 next_step="Package the model version again.",
             )
-        return cls(folder, manifest=manifest, model=model, threads=threads)
+        return cls(folder, manifest=manifest, model=model, threads=threads, lanes=lanes)
 
     def self_test(self) -> None:
         """Score the reference inputs that travel with the model.

@@ -24,7 +24,7 @@ Message = MutableMapping[str, Any]
 Signed = Sequence[tuple[bytes, bytes]]  # headers that name the model version
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-MAX_INSIDE = 4 * MAX_BATCH_SIZE  # read, prepared, waiting or in the engine
+MAX_INSIDE = 64  # read, prepared, waiting or in the engine
 JSON = "application/json"
 # What a service says to BentoML: no middleware that measures or traces what the gateway and we measure already.
 CONFIG: Mapping[str, Any] = {
@@ -68,7 +68,7 @@ class Application:
         """
         self._model, self._inside, self._identity = model, 0, identity
         self._signed = ((b"x-fiducial-model", identity.model_version.encode()),) if identity else ()
-        self._batcher: Batcher[Any, ImageScore] = Batcher(model.answer, observe=self._observe)
+        self._batcher: Batcher[Any, ImageScore] = Batcher(model.answer, observe=self._observe, lanes=engine_threads())
         self._pool = ThreadPoolExecutor(cores(), thread_name_prefix="prepare")
         self._registry = CollectorRegistry()
         self._answers = Counter("fiducial_service_answers", "Answers by status", ["status"], registry=self._registry)

@@ -1,16 +1,17 @@
-"""Requests that wait while the engine is busy are its next batch: no timer, no model of the pace, a bounded queue."""
+"""Requests that wait while the engine is busy are its next batches: no timer, no model of the pace, a bounded queue."""
 
 import asyncio
+import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
 from domain.errors import Overloaded
 
-MAX_BATCH_SIZE = 16
+MAX_BATCH_SIZE = 4  # more cools the caches: a processor answers no more images a second in larger batches
 WAIT_S = 10.0  # the gateway's patience: an answer that comes later is heard by nobody
 STUCK_S = 30.0  # a batch that takes longer will not end
 
@@ -26,32 +27,38 @@ class _Waiting(NamedTuple, Generic[Item, Answer]):
 
 @dataclass
 class Batcher(Generic[Item, Answer]):
-    """One thread runs ``run`` on what has gathered; begins at once when it is idle."""
+    """As many threads as ``lanes`` run ``run`` on what has gathered; one begins at once when it is idle."""
 
     run: Callable[[Sequence[Item]], Sequence[Answer]]
     observe: Callable[[int, float], None] = lambda size, seconds: None  # each batch
+    lanes: int = 1
     max_batch_size: int = MAX_BATCH_SIZE
     wait_s: float = WAIT_S
     clock: Callable[[], float] = time.monotonic
     _queue: deque[_Waiting[Item, Answer]] = field(default_factory=deque)
-    _engine: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="engine"))
-    _busy_since: float | None = None
+    _running: dict[int, float] = field(default_factory=dict)  # batch → when it began
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def __post_init__(self) -> None:
+        self._engine = ThreadPoolExecutor(self.lanes, thread_name_prefix="engine")
 
     async def submit(self, item: Item) -> Answer:
         """The answer to one item, from whichever batch it travels in; raises Overloaded when it waited too long."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._queue.append(_Waiting(item, future, self.clock()))
-        if self._busy_since is None:
+        if len(self._running) < self.lanes:
             self._start()
         return await future
 
     def is_stuck(self) -> bool:
         """True when a batch has been in the engine for so long that it will not end."""
-        return self._busy_since is not None and self.clock() - self._busy_since > STUCK_S
+        return any(self.clock() - since > STUCK_S for since in self._running.values())
 
     def _start(self) -> None:
         batch: list[_Waiting[Item, Answer]] = []
-        while self._queue and len(batch) < self.max_batch_size:
+        idle = self.lanes - len(self._running)
+        share = min(self.max_batch_size, -(-len(self._queue) // idle))  # so that no lane stays idle beside a full one
+        while self._queue and len(batch) < share:
             waiting = self._queue.popleft()
             if waiting.answer.done():  # its caller went away
                 continue
@@ -61,15 +68,17 @@ class Batcher(Generic[Item, Answer]):
             batch.append(waiting)
         if not batch:
             return
-        self._busy_since = self.clock()
+        number = next(self._numbers)
+        self._running[number] = self.clock()
         loop = asyncio.get_running_loop()
         done = loop.run_in_executor(self._engine, self.run, [waiting.item for waiting in batch])
-        done.add_done_callback(lambda ended: self._finish(batch, ended))
+        done.add_done_callback(lambda ended: self._finish(number, batch, ended))
 
-    def _finish(self, batch: Sequence[_Waiting[Item, Answer]], ended: asyncio.Future[Sequence[Answer]]) -> None:
-        begun, self._busy_since = self._busy_since, None
+    def _finish(
+        self, number: int, batch: Sequence[_Waiting[Item, Answer]], ended: asyncio.Future[Sequence[Answer]]
+    ) -> None:
         error = ended.exception()
-        self.observe(len(batch), self.clock() - (begun or 0.0))
+        self.observe(len(batch), self.clock() - self._running.pop(number))
         self._start()  # the engine works on while the answers are written
         for position, waiting in enumerate(batch):
             if waiting.answer.done():

@@ -1,6 +1,7 @@
 """One packaged model version as a BentoML service: it serves the bytes its manifest names, or does not start."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,10 +50,14 @@ class ClassifierModel:
         return scores if self._judge is None else [self._judge.judge(score) for score in scores]
 
     def warm_up(self) -> None:
-        """Run the smallest and the largest batch: engines compile and allocate for a shape when they first meet it."""
+        """Run the smallest and the largest batch, alone and side by side: engines allocate for new shapes."""
         size = self._classifier.preprocessing.size_px
-        for count in (1, MAX_BATCH_SIZE):
-            self._classifier.probabilities(np.zeros((count, 1, size, size), dtype=np.float32))
+        shapes = [(count, 1, size, size) for count in (1, MAX_BATCH_SIZE)]
+        with ThreadPoolExecutor(engine_threads()) as lanes:
+            for shape in shapes:
+                self._classifier.probabilities(np.zeros(shape, dtype=np.float32))
+            for shape in shapes * engine_threads():
+                lanes.submit(self._classifier.probabilities, np.zeros(shape, dtype=np.float32))
 
 
 @bentoml.service(name="image_classifier", **CONFIG)
@@ -65,7 +70,8 @@ class ImageClassifier:
 
     def __init__(self) -> None:
         end_with_parent()
-        classifier = Classifier.load(MODEL_FOLDER, threads=engine_threads())
+        threads = engine_threads()
+        classifier = Classifier.load(MODEL_FOLDER, threads=threads, lanes=threads)
         classifier.self_test()
         manifest = classifier.manifest
         model = ClassifierModel(classifier, Judge.of(manifest.conformal, manifest.out_of_distribution, MODEL_FOLDER))

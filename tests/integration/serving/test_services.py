@@ -100,7 +100,7 @@ def test_a_moved_bento_repeats_its_recorded_answer(url: str, moved: Path, bentos
 
 
 # Put into the Bento's own service: the process that has loaded the model tells where its modules come from.
-LOADED = "        classifier = Classifier.load(MODEL_FOLDER, threads=engine_threads())\n"
+LOADED = "        classifier = Classifier.load(MODEL_FOLDER, threads=threads, lanes=threads)\n"
 TELL = """
         import json, sys
         ours = [m for m in list(sys.modules.items()) if m[0].split(".")[0] in ("domain", "infra", "models", "serving")]
