@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from domain.errors import BadInput, ImageTooLarge, Overloaded, UnreadableImage, UnsupportedFormat
@@ -60,7 +60,7 @@ def engine_threads() -> int:
 class Application:
     """The application of one service; ``serve`` gives it its model once that is loaded."""
 
-    def serve(self, model: Model, *, identity: ServedModel | None = None) -> None:
+    def serve(self, model: Model, *, identity: ServedModel | None = None, max_batch_size: int = MAX_BATCH_SIZE) -> None:
         """Answer with this model from now on; ``identity`` is told with each answer and at ``GET /model``.
 
         Nothing is made before: BentoML imports a service in its parent process too, ahead of the folder that
@@ -68,13 +68,17 @@ class Application:
         """
         self._model, self._inside, self._identity = model, 0, identity
         self._signed = ((b"x-fiducial-model", identity.model_version.encode()),) if identity else ()
-        self._batcher: Batcher[Any, ImageScore] = Batcher(model.answer, observe=self._observe, lanes=engine_threads())
+        self._batcher: Batcher[Any, ImageScore] = Batcher(
+            model.answer, observe=self._observe, lanes=engine_threads(), max_batch_size=max_batch_size
+        )
         self._pool = ThreadPoolExecutor(cores(), thread_name_prefix="prepare")
         self._registry = CollectorRegistry()
         self._answers = Counter("fiducial_service_answers", "Answers by status", ["status"], registry=self._registry)
         self._sizes = Histogram(
             "fiducial_service_batch_size", "Images in a batch", buckets=_BATCH_BUCKETS, registry=self._registry
         )
+        limit = Gauge("fiducial_service_max_batch_size", "Images in a batch at most", registry=self._registry)
+        limit.set(max_batch_size)
         self._seconds = Histogram("fiducial_service_batch_seconds", "Time of a batch", registry=self._registry)
 
     def is_alive(self) -> bool:

@@ -1,7 +1,6 @@
 """One packaged model version as a BentoML service: it serves the bytes its manifest names, or does not start."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +15,7 @@ from models import image_features
 from models.inference import Classifier
 from models.uncertainty import Judge
 from serving.services.application import CONFIG, Application, engine_threads
-from serving.services.batching import MAX_BATCH_SIZE
+from serving.services.batching import worthwhile_batch_size
 from serving.services.wire import Pixels
 
 # In a Bento: <bento>/src/serving/services/image_classifier.py beside <bento>/src/model/.
@@ -49,15 +48,14 @@ class ClassifierModel:
         scores = self._classifier.score_prepared(inputs, features=[one.features for one in prepared])
         return scores if self._judge is None else [self._judge.judge(score) for score in scores]
 
-    def warm_up(self) -> None:
-        """Run the smallest and the largest batch, alone and side by side: engines allocate for new shapes."""
-        size = self._classifier.preprocessing.size_px
-        shapes = [(count, 1, size, size) for count in (1, MAX_BATCH_SIZE)]
-        with ThreadPoolExecutor(engine_threads()) as lanes:
-            for shape in shapes:
-                self._classifier.probabilities(np.zeros(shape, dtype=np.float32))
-            for shape in shapes * engine_threads():
-                lanes.submit(self._classifier.probabilities, np.zeros(shape, dtype=np.float32))
+    def warm_up(self) -> int:
+        """Has the engine allocate for what will come; returns the largest batch worth making on this machine."""
+        size_px = self._classifier.preprocessing.size_px
+
+        def run(count: int) -> None:
+            self._classifier.probabilities(np.zeros((count, 1, size_px, size_px), dtype=np.float32))
+
+        return worthwhile_batch_size(run, lanes=engine_threads())
 
 
 @bentoml.service(name="image_classifier", **CONFIG)
@@ -75,8 +73,7 @@ class ImageClassifier:
         classifier.self_test()
         manifest = classifier.manifest
         model = ClassifierModel(classifier, Judge.of(manifest.conformal, manifest.out_of_distribution, MODEL_FOLDER))
-        model.warm_up()
-        application.serve(model, identity=ServedModel.of(manifest))
+        application.serve(model, identity=ServedModel.of(manifest), max_batch_size=model.warm_up())
 
     async def __is_alive__(self) -> bool:
         """BentoML's ``/livez``."""

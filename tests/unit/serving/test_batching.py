@@ -2,12 +2,13 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from domain.errors import Overloaded
-from serving.services.batching import STUCK_S, Batcher
+from serving.services.batching import STUCK_S, Batcher, worthwhile_batch_size
 
 pytestmark = pytest.mark.anyio
 
@@ -117,3 +118,50 @@ async def test_each_batch_is_observed() -> None:
     batcher = Batcher(Engine(), observe=lambda size, _: seen.append(size))
     await batcher.submit(1)
     assert seen == [1]
+
+
+async def test_two_lanes_work_side_by_side_and_share_what_waits() -> None:
+    engine = Engine()
+    batcher = Batcher(engine, lanes=2)
+    engine.free.clear()
+    first = [asyncio.create_task(batcher.submit(number)) for number in (0, 1)]
+    await started(engine, 2)  # neither waits for the other
+    others = [asyncio.create_task(batcher.submit(number)) for number in range(2, 6)]
+    await asyncio.sleep(0)
+    engine.free.set()
+    assert await asyncio.gather(*first, *others) == [0, 2, 4, 6, 8, 10]
+    assert engine.batches[:2] == [[0], [1]]
+    assert max(len(batch) for batch in engine.batches) <= 4
+    assert sorted(number for batch in engine.batches for number in batch) == list(range(6))
+
+
+async def test_one_lane_that_does_not_come_back_is_noticed_beside_one_that_does() -> None:
+    now, hangs = 0.0, threading.Event()
+
+    def run(items: Sequence[int]) -> list[int]:
+        if 0 in items:
+            assert hangs.wait(5)
+        return list(items)
+
+    batcher = Batcher(run, lanes=2, clock=lambda: now)
+    stuck = asyncio.create_task(batcher.submit(0))
+    await asyncio.sleep(0)
+    assert await batcher.submit(1) == 1
+    now = STUCK_S + 1
+    assert batcher.is_stuck()
+    assert await batcher.submit(2) == 2  # the other lane still answers
+    hangs.set()
+    assert await stuck == 0
+    assert not batcher.is_stuck()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "size"),
+    [
+        (lambda images: 0.004, 16),  # a call costs the same whatever is in it
+        (lambda images: 0.004 * images, 1),  # an image costs the same in whatever company
+        (lambda images: 0.004 * max(4, images), 4),
+    ],
+)
+async def test_a_batch_grows_while_it_answers_more_images_a_second(seconds: Callable[[int], float], size: int) -> None:
+    assert worthwhile_batch_size(lambda images: time.sleep(seconds(images)), lanes=2) == size
