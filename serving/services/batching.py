@@ -1,10 +1,11 @@
 """Requests that wait while the engine is busy are its next batches: no timer, no model of the pace, a bounded queue."""
 
 import asyncio
+import functools
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
@@ -26,7 +27,9 @@ class _Waiting(NamedTuple, Generic[Item, Answer]):
     since: float
 
 
-def worthwhile_batch_size(run: Callable[[int], object], *, lanes: int, largest: int = MAX_BATCH_SIZE) -> int:
+def worthwhile_batch_size(
+    run: Callable[[int], object], *, lanes: int, clock: Callable[[], float] = time.perf_counter
+) -> int:
     """The largest batch worth waiting for here: doubled while all lanes together answer more images a second by it.
 
     A network that fills a processor's caches gains nothing (1), a small one or a graphics card a lot. ``run`` scores a
@@ -34,20 +37,21 @@ def worthwhile_batch_size(run: Callable[[int], object], *, lanes: int, largest: 
     """
     size, pace = 1, 0.0
     with ThreadPoolExecutor(lanes, thread_name_prefix="warm-up") as pool:
-        while size <= largest:
+        while size <= MAX_BATCH_SIZE:
             run(size)
-            faster = max(_images_a_second(run, size=size, lanes=lanes, pool=pool) for _ in range(3))
+            calls = functools.partial(pool.map, run, [size] * lanes)
+            faster = lanes * size / min(_seconds(calls, clock) for _ in range(3))
             if faster < WORTH_IT * pace:
                 return size // 2
             size, pace = 2 * size, faster
     return size // 2
 
 
-def _images_a_second(run: Callable[[int], object], *, size: int, lanes: int, pool: ThreadPoolExecutor) -> float:
-    begun = time.perf_counter()
-    for _ in pool.map(run, [size] * lanes):
+def _seconds(calls: Callable[[], Iterable[object]], clock: Callable[[], float]) -> float:
+    begun = clock()
+    for _ in calls():
         pass
-    return lanes * size / (time.perf_counter() - begun)
+    return clock() - begun
 
 
 @dataclass
