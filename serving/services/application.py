@@ -57,6 +57,11 @@ def engine_threads() -> int:
     return int(os.environ.get("FIDUCIAL_ENGINE_THREADS") or cores())
 
 
+def engine_lanes() -> int:
+    """Batches side by side: two, each on half of the threads. More would leave cores idle while few requests come."""
+    return min(2, engine_threads())
+
+
 class Application:
     """The application of one service; ``serve`` gives it its model once that is loaded."""
 
@@ -69,7 +74,7 @@ class Application:
         self._model, self._inside, self._identity = model, 0, identity
         self._signed = ((b"x-fiducial-model", identity.model_version.encode()),) if identity else ()
         self._batcher: Batcher[Any, ImageScore] = Batcher(
-            model.answer, observe=self._observe, lanes=engine_threads(), max_batch_size=max_batch_size
+            model.answer, observe=self._observe, lanes=engine_lanes(), max_batch_size=max_batch_size
         )
         self._pool = ThreadPoolExecutor(cores(), thread_name_prefix="prepare")
         self._registry = CollectorRegistry()

@@ -85,9 +85,7 @@ class Batcher(Generic[Item, Answer]):
 
     def _start(self) -> None:
         batch: list[_Waiting[Item, Answer]] = []
-        idle = self.lanes - len(self._running)
-        share = min(self.max_batch_size, -(-len(self._queue) // idle))  # so that no lane stays idle beside a full one
-        while self._queue and len(batch) < share:
+        while self._queue and len(batch) < self.max_batch_size:
             waiting = self._queue.popleft()
             if waiting.answer.done():  # its caller went away
                 continue

@@ -14,7 +14,7 @@ from infra.lifetime import end_with_parent
 from models import image_features
 from models.inference import Classifier
 from models.uncertainty import Judge
-from serving.services.application import CONFIG, Application, engine_threads
+from serving.services.application import CONFIG, Application, engine_lanes, engine_threads
 from serving.services.batching import worthwhile_batch_size
 from serving.services.wire import Pixels
 
@@ -55,7 +55,7 @@ class ClassifierModel:
         def run(count: int) -> None:
             self._classifier.probabilities(np.zeros((count, 1, size_px, size_px), dtype=np.float32))
 
-        return worthwhile_batch_size(run, lanes=engine_threads())
+        return worthwhile_batch_size(run, lanes=engine_lanes())
 
 
 @bentoml.service(name="image_classifier", **CONFIG)
@@ -68,8 +68,7 @@ class ImageClassifier:
 
     def __init__(self) -> None:
         end_with_parent()
-        threads = engine_threads()
-        classifier = Classifier.load(MODEL_FOLDER, threads=threads, lanes=threads)
+        classifier = Classifier.load(MODEL_FOLDER, threads=engine_threads(), lanes=engine_lanes())
         classifier.self_test()
         manifest = classifier.manifest
         model = ClassifierModel(classifier, Judge.of(manifest.conformal, manifest.out_of_distribution, MODEL_FOLDER))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from domain.errors import Overloaded
+from serving.services.application import engine_lanes
 from serving.services.batching import STUCK_S, Batcher, worthwhile_batch_size
 
 pytestmark = pytest.mark.anyio
@@ -170,3 +171,11 @@ async def test_a_batch_grows_while_it_answers_more_images_a_second(seconds: Call
         now += seconds(images)
 
     assert worthwhile_batch_size(run, lanes=1, clock=lambda: now) == size
+
+
+@pytest.mark.parametrize(("threads", "lanes"), [("1", 1), ("2", 2), ("16", 2)])
+async def test_two_batches_run_side_by_side_however_many_cores_there_are(
+    threads: str, lanes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIDUCIAL_ENGINE_THREADS", threads)
+    assert engine_lanes() == lanes
